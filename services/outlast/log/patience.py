@@ -1,0 +1,92 @@
+"""Waiting for Redis: what counts as away, and how long to knock."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+import redis
+
+from ..errors import RedisAway
+
+T = TypeVar("T")
+
+#: Seconds between the first two tries, and between two tries at most.
+FIRST_PAUSE = 0.05
+LONGEST_PAUSE = 2.0
+
+#: Seconds after which a pause looks again whether the caller has lost patience.
+_LOOK = 0.1
+
+#: Error replies of a Redis that answers but takes no writes for now. Searched anywhere in the text,
+#: because a script's error may wrap them.
+_FOR_NOW = ("OOM ", "READONLY ", "MISCONF ", "MASTERDOWN ", "NOREPLICAS ", "LOADING ", "BUSY ", "CLUSTERDOWN ")
+
+
+def never() -> bool:
+    """The patience of a worker."""
+    return False
+
+
+def at_once() -> bool:
+    """The patience of somebody at a terminal: the first failure is reported."""
+    return True
+
+
+def is_away(error: redis.RedisError) -> bool:
+    """Whether the same command may succeed later unchanged.
+
+    A wrong password counts: secrets are rotated under running workers.
+    """
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError):
+        return True
+    return isinstance(error, redis.ResponseError) and any(word in f"{error} " for word in _FOR_NOW)
+
+
+class Patience:
+    """Repeats what Redis could not do for now, pausing 0.05 s and twice as long each time up to 2 s.
+
+    `give_up` is asked after each failure and during each pause; `on_wait` is told once an outage.
+    """
+
+    def __init__(
+        self,
+        give_up: Callable[[], bool] = never,
+        on_wait: Callable[[str], None] | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._give_up = give_up
+        self._on_wait = on_wait
+        self._pause = pause
+
+    def insist(self, attempt: Callable[[bool], T]) -> T:
+        """The result of `attempt(again)`; `again` says that an earlier try may have been carried out.
+
+        RedisAway when the caller gives up; any other error at once.
+        """
+        again, pause = False, FIRST_PAUSE
+        while True:
+            try:
+                return attempt(again)
+            except redis.RedisError as error:
+                if not is_away(error):
+                    raise
+                if self._give_up():
+                    raise RedisAway(
+                        f"Redis did not take or answer a command ({error}); check it and try again."
+                    ) from error
+                if not again and self._on_wait is not None:
+                    self._on_wait(f"Redis is away ({error}); waiting for it.")
+            again = True
+            self._sleep(pause)
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def ask(self, question: Callable[[], T]) -> T:
+        """`insist` for what changes nothing or may be done twice."""
+        return self.insist(lambda again: question())
+
+    def _sleep(self, seconds: float) -> None:
+        while seconds > 0 and not self._give_up():
+            self._pause(min(seconds, _LOOK))
+            seconds -= _LOOK
