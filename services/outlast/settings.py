@@ -1,0 +1,123 @@
+"""Every setting of Outlast, read once from the environment; no other module reads `OUTLAST_*`.
+
+A malformed value or an unknown `OUTLAST_*` name stops the start with a sentence that names the variable,
+its value and what is allowed. The table below is the whole configuration: `.env.example` is tested against it.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Self
+
+from .errors import SettingsError
+
+
+def _setting(default: Any, meaning: str, *, least: float | None = None, choices: tuple[str, ...] = ()) -> Any:
+    return field(default=default, metadata={"meaning": meaning, "least": least, "choices": choices})
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of one process. The variable of field `lease` is `OUTLAST_LEASE`, and so on."""
+
+    redis_url: str = _setting("redis://127.0.0.1:6379/0", "Redis of the jobs and logs; RQ_REDIS_URL where this is not set")
+    data: str = _setting("/data", "directory that `files:=[…]` may name files of; mounted read-only in the container")
+    workspaces: str = _setting("/var/lib/outlast/sessions", "directory of the sessions' workspaces")
+    runtime_dir: str = _setting("", "short-lived sockets and pipes; empty: a directory under the system's temporary one")
+    kernel_python: str = _setting("", "Python of the kernels' own environment; empty: .venv-kernel beside the worker's")
+    node: str = _setting("", "the node program for JavaScript cells; empty: node from PATH, else from the kernel's environment")
+
+    model_url: str = _setting("http://127.0.0.1:8000/v1", "OpenAI-compatible API of the model server")
+    model: str = _setting("Qwen3-4B-Instruct-2507", "model name that requests carry")
+    model_key_file: str = _setting("", "file with the model server's API key; empty: none is sent")
+    context_window: int = _setting(32768, "tokens that the model can hold, prompt and reply together", least=512)
+    max_tokens: int = _setting(4096, "tokens of one reply at most", least=16)
+    temperature: float = _setting(0.0, "sampling temperature", least=0)
+    first_token: float = _setting(600.0, "seconds until the first token before the turn waits and asks again", least=0.1)
+    next_token: float = _setting(120.0, "seconds between two tokens before the stream counts as cut", least=0.1)
+    max_turns: int = _setting(100, "replies per request before the session is closed as failed", least=1)
+
+    cell_timeout: float = _setting(0.0, "seconds that a cell may run; 0: no limit", least=0)
+    cell_stall: float = _setting(300.0, "seconds without output, processor time or disk traffic before a cell is stopped; 0: never", least=0)
+    on_interrupt: str = _setting("rerun", "what becomes of a cell that was cut off", choices=("rerun", "ask"))
+    output_chars: int = _setting(2800, "characters of a cell's output that the model sees", least=200)
+    output_bytes: int = _setting(64 * 1024 * 1024, "bytes of a cell's full output kept as an artifact", least=65536)
+
+    lease: float = _setting(2.0, "seconds without renewal after which a worker counts as dead", least=0.5)
+    drain_grace: float = _setting(1.0, "seconds that a running cell gets to end when its worker is asked to stop", least=0)
+    sandbox: str = _setting("off", "isolation of the kernels; `off` is the only mode so far", choices=("off",))
+    log_format: str = _setting("auto", "worker log: text, json, or auto (text on a terminal)", choices=("auto", "text", "json"))
+
+    @classmethod
+    def load(cls, environ: Mapping[str, str] | None = None) -> Self:
+        """Read the environment; SettingsError with every mistake in it, one a line."""
+        source = os.environ if environ is None else environ
+        by_variable = {f"OUTLAST_{item.name.upper()}": item for item in fields(cls)}
+        values: dict[str, Any] = {}
+        mistakes: list[str] = []
+        for variable in sorted(name for name in source if name.startswith("OUTLAST_")):
+            item = by_variable.get(variable)
+            if item is None:
+                mistakes.append(_unknown(variable, list(by_variable)))
+                continue
+            try:
+                values[item.name] = _parse(item, source[variable])
+            except ValueError as allowed:
+                mistakes.append(f"{variable}={source[variable]!r} is not {allowed}.")
+        if "redis_url" not in values and source.get("RQ_REDIS_URL"):
+            values["redis_url"] = source["RQ_REDIS_URL"]
+        if mistakes:
+            raise SettingsError("\n".join(mistakes))
+        settings = cls(**values)
+        if settings.max_tokens >= settings.context_window:
+            raise SettingsError(
+                f"OUTLAST_MAX_TOKENS={settings.max_tokens} leaves no room for the conversation in "
+                f"OUTLAST_CONTEXT_WINDOW={settings.context_window}; make it smaller."
+            )
+        return settings
+
+    @property
+    def runtime_path(self) -> Path:
+        """Where sockets go. Kept short: a Unix socket's path has 107 characters at most."""
+        return Path(self.runtime_dir or f"{tempfile.gettempdir()}/outlast-{os.getuid()}")
+
+    @property
+    def kernel_python_path(self) -> Path:
+        """The kernels' Python; it can import nothing of the worker's."""
+        return Path(self.kernel_python) if self.kernel_python else Path(sys.prefix).parent / ".venv-kernel/bin/python"
+
+    def model_key(self) -> str | None:
+        """The API key, read when it is needed and kept nowhere else."""
+        return Path(self.model_key_file).read_text(encoding="utf-8").strip() if self.model_key_file else None
+
+
+def _parse(item: Any, text: str) -> Any:
+    """The value of one variable; ValueError whose text says what is allowed."""
+    least, choices = item.metadata["least"], item.metadata["choices"]
+    if choices:
+        if text not in choices:
+            raise ValueError(f"one of {', '.join(choices)}")
+        return text
+    if item.type == "str":
+        return text
+    kind: type[int] | type[float] = int if item.type == "int" else float
+    noun = "a whole number" if kind is int else "a number"
+    try:
+        value = kind(text)
+    except ValueError:
+        value = None
+    if value is None or value != value or (least is not None and value < least) or value == float("inf"):
+        raise ValueError(noun + (f" of at least {least:g}" if least is not None else ""))
+    return value
+
+
+def _unknown(variable: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(variable, known, n=1)
+    hint = f"did you mean {close[0]}?" if close else "see .env.example for those that are."
+    return f"{variable} is not a setting of Outlast; {hint}"
