@@ -1,0 +1,174 @@
+"""One reply of the model: asked for, logged as it comes, continued when it was cut.
+
+What has been logged is never generated again if the server can continue it; else a record says that it does
+not count, and the model is asked anew. A server that is away costs nothing but time: the turn waits.
+"""
+
+from __future__ import annotations
+
+import select
+import time
+
+from ..errors import ContextTooLong, ModelAway, OutlastError, Stopped
+from ..interpreter.model import Delta, Finish, ModelClient
+from ..interpreter.reply import Part, ReplyParser
+from ..log.records import Cell, NoteAdded, ReplyDelta, ReplyDiscarded, ReplyFinished, TurnWaiting
+from ..settings import Settings
+from ..stop import StopSignal
+from . import context
+from .hold import Hold
+
+#: Seconds of generated text that a crash may cost.
+FLUSH_SECONDS = 0.5
+#: Seconds between two tries while the server is away: from the first to the cap, doubling.
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
+
+CUT_AT_LIMIT = (
+    "Your last reply was cut off at the limit of {limit} tokens, and none of its code was run. "
+    "Go on in smaller steps: one short code block at a time."
+)
+
+
+class Asking:
+    """Asks the model for the next reply of one attempt."""
+
+    def __init__(self, hold: Hold, model: ModelClient, settings: Settings, stop: StopSignal) -> None:
+        self._hold, self._model, self._settings, self._stop = hold, model, settings, stop
+        options = hold.state.opened.options if hold.state.opened else {}
+        self._max_tokens = int(options.get("max_tokens") or settings.max_tokens)
+        self._room = int(options.get("context_window") or settings.context_window) - self._max_tokens
+        self._temperature = float(options.get("temperature", settings.temperature))
+
+    def reply(self) -> list[Part]:
+        """The whole next reply as Open Interpreter is to get it; logged and finished when this returns."""
+        hold, state = self._hold, self._hold.state
+        if state.said[-1].kind == "reply" and not state.partial:
+            hold.append(NoteAdded(CUT_AT_LIMIT.format(limit=self._max_tokens)))
+        if not state.partial:
+            context.fit(hold, self._model, self._room)
+        started, waiting = time.monotonic(), _Waiting(hold, self._stop)
+        stream = _Stream(hold)
+        finish = Finish("fence", None, None)
+        while not stream.parser.ended:
+            try:
+                self._continuable(stream)
+                finish = self._stream(stream, waiting)
+                break
+            except ModelAway as away:
+                waiting.pause(str(away), away.retry_after)
+            except ContextTooLong:
+                context.shorten_once_more(hold, self._model, self._room)
+        parts = stream.parser.finish(complete=finish.finish_reason != "length")
+        cell = stream.parser.cell
+        hold.append(
+            ReplyFinished(
+                text=stream.take(),
+                cell=Cell(*cell) if cell else None,
+                finish_reason="fence" if stream.parser.ended else finish.finish_reason,
+                seconds=round(time.monotonic() - started, 3),
+                prompt_tokens=finish.prompt_tokens,
+                completion_tokens=finish.completion_tokens,
+            )
+        )
+        return stream.parts + parts
+
+    def _continuable(self, stream: _Stream) -> None:
+        """Discard what was logged of the reply unless the server can go on from it."""
+        if not stream.text:
+            return
+        if stream.text.strip() and self._model.continues():
+            return
+        blank = not stream.text.strip()
+        stream.discard("it was blank so far" if blank else "the model server cannot continue a half-finished reply")
+
+    def _stream(self, stream: _Stream, waiting: _Waiting) -> Finish:
+        pieces = self._model.stream(
+            self._hold.state.wire(),
+            partial=stream.text or None,
+            max_tokens=self._max_tokens,
+            temperature=self._temperature,
+            stop=self._stop,
+        )
+        finish = Finish("fence", None, None)
+        try:
+            for piece in pieces:
+                waiting.over()
+                if isinstance(piece, Delta):
+                    stream.feed(piece.text)
+                    if stream.parser.ended:
+                        break
+                else:
+                    finish = piece
+        except OutlastError:
+            stream.flush()
+            raise
+        finally:
+            pieces.close()
+        return finish
+
+
+class _Stream:
+    """The text of one reply: what the parser has seen, and what of it is not in the log yet."""
+
+    def __init__(self, hold: Hold) -> None:
+        self._hold = hold
+        self._start(hold.state.partial)
+
+    def _start(self, logged: str) -> None:
+        self.text = logged
+        self.parser = ReplyParser()
+        self.parts: list[Part] = list(self.parser.feed(logged)) if logged else []
+        self._unlogged = ""
+        self._flushed_at = time.monotonic()
+
+    def feed(self, text: str) -> None:
+        self.parts += self.parser.feed(text)
+        belongs = text[: self.parser.length - len(self.text)] if self.parser.ended else text
+        self.text += belongs
+        self._unlogged += belongs
+        if not self.parser.ended and time.monotonic() - self._flushed_at >= FLUSH_SECONDS:
+            self.flush()
+
+    def flush(self) -> None:
+        if self._unlogged:
+            self._hold.append(ReplyDelta(self.take()))
+        self._flushed_at = time.monotonic()
+
+    def take(self) -> str:
+        unlogged, self._unlogged = self._unlogged, ""
+        return unlogged
+
+    def discard(self, why: str) -> None:
+        if self._hold.state.partial:
+            self._hold.append(ReplyDiscarded(why))
+        self._start("")
+
+
+class _Waiting:
+    """One outage of the model server: a record when it begins, one with its length when it is over."""
+
+    def __init__(self, hold: Hold, stop: StopSignal) -> None:
+        self._hold, self._stop = hold, stop
+        self._since: float | None = None
+        self._why = ""
+        self._pause = FIRST_PAUSE
+
+    def pause(self, why: str, at_least: float | None) -> None:
+        if self._since is None:
+            self._since, self._why = time.monotonic(), why
+            self._hold.append(TurnWaiting(why))
+        seconds = max(self._pause, min(at_least or 0.0, 60.0))
+        self._pause = min(self._pause * 2, LONGEST_PAUSE)
+        readable, _, _ = select.select([self._stop], [], [], seconds)
+        if readable:
+            self.over()
+            raise Stopped(self._stop.reason)
+
+    def over(self) -> None:
+        if self._since is not None:
+            seconds = time.monotonic() - self._since
+            self._since, self._pause = None, FIRST_PAUSE
+            self._hold.append(TurnWaiting(self._why, round(seconds, 3)))
+            self._hold.waited(seconds)
+
+
