@@ -1,0 +1,144 @@
+"""`outlast`: look at sessions. Exit codes: 0 done, 1 not found or not intact, 2 wrong usage or settings, 3 no Redis."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import redis
+
+from ..errors import LogDamaged, RedisAway, SettingsError
+from ..settings import Settings
+from . import following, listing, showing, verifying
+from .output import Output, complain
+from .source import NotFound, Source, reason
+from .text import one_line
+
+OK, PROBLEM, USAGE, UNREACHABLE = 0, 1, 2, 3
+
+_CODES = (
+    "exit codes: 0 done; 1 no such session, or a log is not intact; "
+    "2 wrong usage or settings; 3 Redis cannot be reached"
+)
+
+_EXAMPLES = {
+    "list": ("outlast list", "outlast list --all --json | jq -r 'select(.state == \"failed\") | .session'"),
+    "show": ("outlast show sales", "outlast show --json sales | jq .attempts"),
+    "logs": ("outlast logs sales", "outlast logs -f sales", "outlast logs --json sales > sales.jsonl"),
+    "verify": ("outlast verify sales", "outlast verify --all", "outlast verify --file sales.jsonl"),
+}
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments."""
+    # The same options stand before and after the command's name; SUPPRESS keeps the second from undoing the first.
+    common = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    common.add_argument("--json", action="store_true", help="JSON lines, as when the output is no terminal")
+    common.add_argument("--redis-url", metavar="URL", help="instead of OUTLAST_REDIS_URL or RQ_REDIS_URL")
+    top = argparse.ArgumentParser(
+        prog="outlast",
+        description="Look at sessions of Outlast: Open Interpreter jobs that outlast the worker that runs them.",
+        epilog='start a session: rq enqueue outlast.run prompt="what you want done"\n' + _CODES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        parents=[common],
+    )
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    def command(name: str, what: str) -> argparse.ArgumentParser:
+        examples = "examples:\n" + "".join(f"  {text}\n" for text in _EXAMPLES[name])
+        return commands.add_parser(
+            name,
+            help=what,
+            description=what[0].upper() + what[1:] + ".",
+            epilog=f"{examples}\n{_CODES}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[common],
+        )
+
+    sub = command("list", "sessions and waiting jobs, the newest first")
+    sub.add_argument("--limit", type=_count, default=20, metavar="N", help="sessions at most (default 20)")
+    sub.add_argument("--all", action="store_true", help="every session")
+    sub = command("show", "one session: its request, attempts, cells, artifacts and answer")
+    sub.add_argument("session", metavar="ID")
+    sub = command("logs", "the records of a session, one a line")
+    sub.add_argument("session", metavar="ID")
+    sub.add_argument("-f", "--follow", action="store_true", help="go on until the session closes, with live output")
+    sub = command("verify", "prove that logs were neither changed nor shortened")
+    sub.add_argument("session", metavar="ID", nargs="*")
+    sub.add_argument("--all", action="store_true", help="every session in this Redis")
+    sub.add_argument("--file", type=Path, metavar="F", help="a log saved by `outlast logs --json ID`; needs no Redis")
+    return top
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if value < 1:
+        raise ValueError
+    return value
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit code."""
+    arguments = parser()
+    given = arguments.parse_args(argv)
+    if given.command == "verify" and bool(given.session) + given.all + bool(given.file) != 1:
+        arguments.error("verify takes session ids, or --all, or --file F")
+    try:
+        return _run(given, Output(getattr(given, "json", False)))
+    except BrokenPipeError:
+        # The reader of a pipe has seen enough (`outlast logs ID | head`); nothing more may be written, at exit neither.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+    except KeyboardInterrupt:
+        return 130
+
+
+def _run(given: argparse.Namespace, out: Output) -> int:
+    try:
+        if getattr(given, "file", None):
+            return verifying.run_on_file(given.file, out)
+        settings = Settings.load()
+        given.settings = replace(settings, redis_url=getattr(given, "redis_url", settings.redis_url))
+        return _ask(given, out)
+    except (SettingsError, OSError, UnicodeDecodeError) as mistake:
+        if isinstance(mistake, BrokenPipeError):
+            raise
+        complain(str(mistake))
+        return USAGE
+    except (NotFound, LogDamaged) as trouble:
+        complain(str(trouble))
+        return PROBLEM
+
+
+def _ask(given: argparse.Namespace, out: Output) -> int:
+    url = given.settings.redis_url
+    run: Any = {"list": listing.run, "show": showing.run, "logs": following.run, "verify": verifying.run}[given.command]
+    try:
+        source = Source(url)
+    except ValueError as mistake:
+        complain(f"{_without_password(url)} is no address of a Redis: {one_line(str(mistake), 200)}")
+        return USAGE
+    try:
+        source.ping()
+        return int(run(given, source, out))
+    except (redis.RedisError, RedisAway) as error:
+        words = reason(error) if isinstance(error, redis.RedisError) else one_line(str(error), 300)
+        where = _without_password(url)
+        complain(f"Redis at {where} cannot be reached ({words}); is it up, and is OUTLAST_REDIS_URL right?")
+        return UNREACHABLE
+    except ValueError as unknown:
+        complain(f"{one_line(str(unknown), 300)}; it was written by a newer Outlast, use that one.")
+        return PROBLEM
+    finally:
+        source.close()
+
+
+def _without_password(url: str) -> str:
+    """The URL as it may be shown."""
+    scheme, separator, rest = url.partition("://")
+    return one_line(f"{scheme}{separator}{rest.rpartition('@')[2]}", 200)

@@ -1,0 +1,189 @@
+"""`outlast show ID`: one session in full."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+from rich.text import Text
+
+from ..settings import Settings
+from .history import AttemptHistory, CellHistory, History, history
+from .lines import STYLES, clock
+from .output import Output
+from .source import Source
+from .text import ago, duration, last_line, one_line, plural, printable, size
+
+
+def run(given: argparse.Namespace, source: Source, out: Output) -> int:
+    """Print what there is to know; 0."""
+    past = history(given.session, source.known(given.session).read())
+    files = Path(given.settings.workspaces) / given.session
+    if out.json:
+        out.emit(summary(past))
+    else:
+        _show(past, given.settings, files, out)
+    return 0
+
+
+def summary(past: History) -> dict[str, Any]:
+    """The session as one JSON object."""
+    opened = past.now.opened
+    return {
+        "session": past.session,
+        "state": past.state,
+        "reason": past.reason,
+        "prompt": opened.prompt if opened else "",
+        "options": opened.options if opened else {},
+        "queue": opened.queue if opened else "",
+        "versions": opened.versions if opened else {},
+        "opened": past.opened_at,
+        "changed": past.changed_at,
+        "records": past.records,
+        "turns": past.now.total_turns,
+        "seconds": round(past.now.seconds, 3),
+        "attempts": [_attempt(item) for item in past.attempts],
+        "cells": [asdict(cell) for cell in past.cells],
+        "notes": past.notes,
+        "refused": [asdict(item) for item in past.refused],
+        "answer": past.now.answer if past.finished else "",
+    }
+
+
+def _attempt(item: AttemptHistory) -> dict[str, Any]:
+    return {
+        "attempt": item.number, "why": item.why, "worker": item.worker, "host": item.host, "job": item.job,
+        "opened": item.opened_at, "seconds_without_worker": round(item.gap, 3) if item.recovery else 0.0,
+        "kept_cells": item.kept_cells, "ran_again": item.reran, "reply_continued": item.continued,
+        "restored": asdict(item.restored) if item.restored else None,
+        "closed": asdict(item.closed) if item.closed else None,
+    }  # fmt: skip
+
+
+def _show(past: History, settings: Settings, files: Path, out: Output) -> None:
+    now = time.time()
+    out.console.print(Text.assemble((printable(past.session), "bold"), "  ", (past.state, STYLES.get(past.state, ""))))
+    if past.waiting or past.reason:
+        out.line(one_line(past.waiting or past.reason, 300), STYLES.get(past.state, ""))
+    opened = past.now.opened
+    if opened:
+        out.line("")
+        out.line(printable(opened.prompt))
+        for name, value in opened.options.items():
+            out.line(one_line(f"{name} = {value}", 200), "dim")
+    total = f"{plural(past.now.total_turns, 'turn')}, {plural(len(past.cells), 'cell')}"
+    out.line(f"opened {ago(past.opened_at, now)} · {total} · {duration(past.now.seconds)} of work", "dim")
+    out.line("")
+    _attempts(past, out)
+    if past.cells:
+        out.line("")
+        _cells(past, out)
+    _artifacts(past, settings, files, out)
+    for note in past.notes:
+        out.line("")
+        out.line("Told to the model: " + printable(note), "magenta")
+    for refused in past.refused:
+        out.line("")
+        out.line(f"Refused ({one_line(refused.source)}): {one_line(refused.reason, 400)}", "red")
+    if past.finished and past.now.answer:
+        out.line("")
+        out.line("Answer", "bold")
+        out.line(printable(past.now.answer.strip()))
+
+
+def _attempts(past: History, out: Output) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    for column in ("ATTEMPT", "WHY", "WORKER", "OPENED", "WHAT IT FOUND", "END"):
+        table.add_column(column, no_wrap=column != "WHAT IT FOUND", overflow="ellipsis")
+    for item in past.attempts:
+        end = item.closed.how if item.closed else ("cut off" if item is not past.attempts[-1] else past.state)
+        table.add_row(
+            str(item.number),
+            Text(item.why, style=STYLES.get(item.why, "")),
+            one_line(item.worker, 24),
+            clock(item.opened_at)[:8],
+            found(item),
+            Text(end, style=STYLES.get(end, "red" if end == "cut off" else "")),
+        )
+    out.console.print(table)
+
+
+def found(item: AttemptHistory) -> str:
+    """What an attempt took over, and what that cost, in one line."""
+    parts: list[str] = []
+    if item.recovery:
+        parts.append(f"{duration(item.gap)} after the last record")
+    if item.restored:
+        names = item.restored.restored
+        parts.append(f"{plural(len(names), 'variable')} of cell {item.restored.cell} restored")
+        if item.restored.missing:
+            parts.append(f"not restored: {one_line(', '.join(item.restored.missing))}")
+    if item.recovery and item.kept_cells:
+        parts.append(f"{plural(item.kept_cells, 'cell')} not run again")
+    parts += [f"cell {number} run again" for number in item.reran]
+    if item.partial_chars:
+        how = "continued" if item.continued else "asked for anew"
+        parts.append(f"a reply of {item.partial_chars} characters {how}")
+    return "; ".join(parts)
+
+
+def _cells(past: History, out: Output) -> None:
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    table.add_column("CELL", justify="right")
+    table.add_column("LANGUAGE", no_wrap=True)
+    table.add_column("CODE", no_wrap=True, overflow="ellipsis", ratio=2)
+    table.add_column("STATUS", no_wrap=True)
+    table.add_column("TIME", justify="right", no_wrap=True)
+    table.add_column("STATE", no_wrap=True)
+    table.add_column("LAST OUTPUT", no_wrap=True, overflow="ellipsis", ratio=2)
+    for cell in past.cells:
+        table.add_row(
+            str(cell.number),
+            one_line(cell.language, 12),
+            first_line(cell),
+            Text(cell.status + _again(cell), style=STYLES.get(cell.status, "")),
+            duration(cell.seconds) if cell.seconds else "",
+            _state(cell),
+            last_line(cell.output, 100),
+        )
+    out.console.print(table)
+    for cell in past.cells:
+        for name, why in cell.missing.items():
+            out.line(f"cell {cell.number}: {one_line(name)} is not in the checkpoint ({one_line(why)})", "yellow")
+        for cause in cell.causes:
+            out.line(f"cell {cell.number} was interrupted: {one_line(cause, 300)}", "yellow")
+        if cell.state_error:
+            out.line(f"cell {cell.number} left no checkpoint: {one_line(cell.state_error, 300)}", "yellow")
+
+
+def first_line(cell: CellHistory) -> str:
+    """The first line of code that says something: not blank, not a comment."""
+    lines = [text for text in cell.code.splitlines() if text.strip()]
+    telling = [text for text in lines if not text.lstrip().startswith(("#", "//"))]
+    return one_line((telling or lines or [""])[0], 100)
+
+
+def _again(cell: CellHistory) -> str:
+    return f", ran {cell.runs} times" if cell.runs > 1 else ""
+
+
+def _state(cell: CellHistory) -> str:
+    if cell.state_error:
+        return "lost"
+    if not cell.checkpoint:
+        return "pending" if cell.completed else ""
+    return f"saved, {len(cell.missing)} missing" if cell.missing else "saved"
+
+
+def _artifacts(past: History, settings: Settings, files: Path, out: Output) -> None:
+    newest = {item.path: item for cell in past.cells for item in cell.artifacts}
+    if not newest:
+        return
+    out.line("")
+    out.line("Artifacts", "bold")
+    for item in newest.values():
+        out.line(f"{printable(str(files / item.path))}  {size(item.size)}  sha256 {item.sha256[:12]}…")
