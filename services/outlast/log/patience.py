@@ -19,8 +19,18 @@ LONGEST_PAUSE = 2.0
 #: Seconds after which a pause looks again whether the caller has lost patience.
 _LOOK = 0.1
 
-#: Error replies of a Redis that answers but takes no writes for now. Searched anywhere in the text,
-#: because a script's error may wrap them.
+#: Errors of a Redis that is away, or that answers but takes no writes for now. redis-py gives these replies classes
+#: of their own and takes the code out of the text. A wrong password is among them (a ConnectionError to redis-py),
+#: rightly so: secrets are rotated under running workers.
+_AWAY = (
+    redis.ConnectionError,
+    redis.TimeoutError,
+    redis.ReadOnlyError,
+    redis.OutOfMemoryError,
+    redis.exceptions.ClusterDownError,
+)
+
+#: The same, for replies without a class. Searched anywhere in the text, because a script's error may wrap them.
 _FOR_NOW = ("OOM ", "READONLY ", "MISCONF ", "MASTERDOWN ", "NOREPLICAS ", "LOADING ", "BUSY ", "CLUSTERDOWN ")
 
 
@@ -35,11 +45,8 @@ def at_once() -> bool:
 
 
 def is_away(error: redis.RedisError) -> bool:
-    """Whether the same command may succeed later unchanged.
-
-    A wrong password counts: secrets are rotated under running workers.
-    """
-    if isinstance(error, redis.ConnectionError | redis.TimeoutError):
+    """Whether the same command may succeed later unchanged."""
+    if isinstance(error, _AWAY):
         return True
     return isinstance(error, redis.ResponseError) and any(word in f"{error} " for word in _FOR_NOW)
 
