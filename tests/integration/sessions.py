@@ -1,0 +1,49 @@
+"""Scripts for the tests of whole sessions: each cell appends its number to a file, so that a second run shows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from outlast.log.records import Record
+from tests.fleet import Fleet
+
+#: Holds a cell until the test lets it go on, whatever the speed of the machine.
+GATE = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
+
+
+def cell(number: int, code: str = "", language: str = "python") -> str:
+    """A reply whose cell notes that it ran, then runs `code`."""
+    mark = f"open('ran.txt', 'a').write('{number}\\n')\n" if language == "python" else ""
+    return f"Step {number}.\n```{language}\n{mark}{code}\n```"
+
+
+def script(*cells: str, answer: str = "All done.") -> Sequence[str]:
+    """A session of these replies and a final answer."""
+    return [*cells, answer]
+
+
+def ran(fleet: Fleet, session: str) -> list[str]:
+    """The numbers of the cells in the order in which they ran."""
+    path = fleet.workspaces / session / "files" / "ran.txt"
+    return path.read_text().split() if path.exists() else []
+
+
+def files(fleet: Fleet, session: str) -> Path:
+    """The directory that the session's cells run in."""
+    return fleet.workspaces / session / "files"
+
+
+def let_go(fleet: Fleet, session: str) -> None:
+    """Open the gate of a waiting cell."""
+    (files(fleet, session) / "go").touch()
+
+
+def outputs(records: Sequence[Record]) -> list[str]:
+    """What each finished cell said to the model."""
+    return [str(record.body.output) for record in records if record.type == "cell.finished"]  # type: ignore[attr-defined]
+
+
+def types(records: Sequence[Record]) -> list[str]:
+    """The records' types."""
+    return [record.type for record in records]
