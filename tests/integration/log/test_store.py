@@ -241,6 +241,33 @@ def test_a_writer_stops_when_acknowledged_records_are_gone_after_an_outage(world
     assert len(log.read()) == 2
 
 
+def test_a_log_whose_end_was_forged_is_not_opened_again(world: World) -> None:
+    log = world.log()
+    opened(log).close(DRAINED, state="drained")
+    world.forge_last_record(at="1.0")
+    with pytest.raises(LogDamaged, match="1-1 is not the one that the head names"):
+        opened(log, "w2", "crash")
+    assert len(log.read()) == 3
+
+
+def test_a_writer_stops_when_its_last_record_is_another_after_an_outage(world: World) -> None:
+    log = world.log(on_wait=lambda _: world.forge_last_record(at="1.0"))
+    writer = opened(log)
+    world.faults.refused = 1
+    with pytest.raises(LogDamaged):
+        writer.append(delta(1))
+    assert len(log.read()) == 2
+
+
+@pytest.mark.parametrize("fields", [{"note": "a field of its own"}, {"v": "01"}, {"at": "1e0"}], ids=str)
+def test_an_entry_that_says_more_than_its_digest_covers_is_named(world: World, fields: dict[str, str]) -> None:
+    log = world.log()
+    opened(log)
+    world.forge_last_record(**fields)
+    with pytest.raises(LogDamaged, match="1-0 is not stored as Outlast stores records"):
+        log.read()
+
+
 def test_an_entry_that_is_no_record_is_named(world: World) -> None:
     log = world.log()
     opened(log)

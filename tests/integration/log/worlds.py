@@ -50,6 +50,10 @@ class World(Protocol):
         """Store an entry that is no record of ours."""
         ...
 
+    def forge_last_record(self, session: str = "s", **fields: str) -> None:
+        """Rewrite the log with other fields in its last record, as only an administrator can."""
+        ...
+
 
 class FaultyStore(MemoryStore):
     def __init__(self, faults: Faults) -> None:
@@ -81,6 +85,9 @@ class MemoryWorld:
     def spoil_last_record(self, session: str = "s") -> None:
         last, _ = self._store.stored[session].log[-1]
         self._store.stored[session].log.append((type(last)(last.attempt, last.sequence + 1), {"type": "nonsense"}))
+
+    def forge_last_record(self, session: str = "s", **fields: str) -> None:
+        self._store.stored[session].log[-1][1].update(fields)
 
 
 class FaultyRedis(redis.Redis):
@@ -115,6 +122,13 @@ class RedisWorld:
         entries: Any = self.plain.xrevrange(log_key(session), count=1)
         attempt, _, sequence = entries[0][0].decode().partition("-")
         self.plain.xadd(log_key(session), {"type": "nonsense"}, id=f"{attempt}-{int(sequence) + 1}")
+
+    def forge_last_record(self, session: str = "s", **fields: str) -> None:
+        entries: Any = self.plain.xrange(log_key(session))
+        self.plain.delete(log_key(session))
+        entries[-1][1].update(fields)
+        for name, held in entries:
+            self.plain.xadd(log_key(session), held, id=name)
 
     def close(self) -> None:
         self.plain.close()
