@@ -1,0 +1,1 @@
+"""The demo: one session, killed in the middle, finished by another worker."""
