@@ -78,7 +78,7 @@ def load_plain(data: bytes) -> Any:
         for opcode, _argument, _position in pickletools.genops(data):
             if opcode.name not in PLAIN_OPCODES:
                 raise Unreadable(f"it holds more than plain values ({opcode.name})")
-        value = _PlainUnpickler(io.BytesIO(data)).load()  # noqa: S301 - scanned above, and names cannot be looked up
+        value = _PlainUnpickler(io.BytesIO(data)).load()
     except Unreadable:
         raise
     except Exception as error:  # a hostile pickle may raise nearly anything; none of it matters to the caller

@@ -26,6 +26,10 @@ _FUNCTIONS = {"outlast.run": "run", "outlast.chat": "chat"}
 _CALLBACKS = (b"success_callback_name", b"failure_callback_name", b"stopped_callback_name")
 
 
+#: The options by name, each with the check that returns its value or raises Refused.
+Checks = Mapping[str, Callable[[str, Any], Any]]
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One job, understood: move `session` forward with `text`."""
@@ -96,7 +100,7 @@ def _call(raw: Mapping[bytes, bytes]) -> tuple[str, list[Any], dict[str, Any]]:
         shown = name[:100] if isinstance(name, str) else type(name).__name__
         raise Refused(f"This worker runs only outlast.run and outlast.chat, not {shown!r}; enqueue one of these.")
     if instance is not None:
-        raise Refused("The job is a method of an object; Outlast revives no objects: enqueue outlast.run or outlast.chat.")
+        raise Refused("The job is a method of an object, and Outlast revives no objects; enqueue outlast.run instead.")
     if not isinstance(args, (list, tuple)) or not isinstance(kwargs, dict):
         raise Refused("The job's arguments have not the shape that RQ gives them; enqueue it with `rq enqueue`.")
     if not all(isinstance(key, str) for key in kwargs):
@@ -121,7 +125,7 @@ def _chat(args: list[Any], kwargs: dict[str, Any]) -> tuple[str, str, dict[str, 
     session = rest.pop("session") if "session" in rest else args.pop(0) if args else None
     if not isinstance(session, str) or not ID_PATTERN.fullmatch(session):
         raise Refused(
-            "outlast.chat needs the id of a session (`outlast list` shows them): rq enqueue outlast.chat ID message='…'."
+            "outlast.chat needs a session's id (`outlast list` shows them): rq enqueue outlast.chat ID message='…'."
         )
     if len(args) > 1:
         raise Refused("outlast.chat takes one message; put it in quotes: rq enqueue outlast.chat ID message='…'.")
@@ -129,13 +133,13 @@ def _chat(args: list[Any], kwargs: dict[str, Any]) -> tuple[str, str, dict[str, 
     return session, _text(given, rest, "message", _CHAT_OPTIONS), options
 
 
-def _split(kwargs: dict[str, Any], known: Mapping[str, Callable[[str, Any], Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _split(kwargs: dict[str, Any], known: Checks) -> tuple[dict[str, Any], dict[str, Any]]:
     """The validated options, and the keywords that are none."""
     options = {name: known[name](name, value) for name, value in kwargs.items() if name in known}
     return options, {name: value for name, value in kwargs.items() if name not in known}
 
 
-def _text(given: list[Any], rest: dict[str, Any], noun: str, known: Mapping[str, Any]) -> str:
+def _text(given: list[Any], rest: dict[str, Any], noun: str, known: Checks) -> str:
     """The prompt or message, rebuilt where RQ's command line took it apart at its `=`.
 
     `given` are the texts named as such; `rest` are keywords that are no options. RQ makes
@@ -162,7 +166,7 @@ def _text(given: list[Any], rest: dict[str, Any], noun: str, known: Mapping[str,
     return text
 
 
-def _unknown(name: str, noun: str, known: Mapping[str, Any]) -> str:
+def _unknown(name: str, noun: str, known: Checks) -> str:
     close = difflib.get_close_matches(name, known, n=1)
     hint = f" Did you mean {close[0]}?" if close else ""
     return (
@@ -227,7 +231,7 @@ def _auto_run(name: str, value: Any) -> bool:
     raise Refused(f"{name}={value!r}: approvals do not exist yet, cells run without asking; leave {name} out.")
 
 
-_OPTIONS: Mapping[str, Callable[[str, Any], Any]] = {
+_OPTIONS: Checks = {
     "model": _word,
     "max_tokens": _number(1, whole=True),
     "context_window": _number(1, whole=True),
