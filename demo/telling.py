@@ -34,7 +34,7 @@ class Teller:
     def say(self, text: str = "", style: str = "", indent: int = 0) -> None:
         """One line."""
         shown = Text(printable(text), style=style)
-        self.console.print(Padding(shown, (0, 0, 0, indent)) if indent else shown, soft_wrap=not indent)
+        self.console.print(Padding(shown, (0, 0, 0, indent), expand=False) if indent else shown, soft_wrap=not indent)
 
     def fact(self, name: str, text: str) -> None:
         """A named line of the introduction."""
@@ -100,7 +100,7 @@ class Teller:
             syntax = Syntax(
                 printable(code).rstrip(), language, theme="ansi_dark", background_color="default", word_wrap=True
             )
-            self.console.print(Padding(syntax, (0, 0, 0, INDENT)))
+            self.console.print(Padding(syntax, (0, 0, 0, INDENT), expand=False))
 
     def _output(self, text: str) -> None:
         whole = self._open_line + text
@@ -111,7 +111,8 @@ class Teller:
             self._output_line(line)
 
     def _output_line(self, line: str) -> None:
-        self.console.print(Padding(Text.assemble(("│ ", "cyan"), (printable(line), "dim")), (0, 0, 0, INDENT)))
+        shown = Text.assemble(("│ ", "cyan"), (printable(line), "dim"))
+        self.console.print(Padding(shown, (0, 0, 0, INDENT), expand=False))
 
     def _finished(self, body: r.CellFinished, past: History) -> None:
         self.busy("")
