@@ -63,11 +63,15 @@ class Told:
     #: Whether the terminal says by now that a half-finished reply went on.
     continued: bool = False
     verified: bool = False
+    #: Where the chart was copied to; None if there is none.
+    chart: Path | None = None
 
     @property
     def good(self) -> bool:
         """What the exit code says."""
-        return self.past.state == "finished" and self.verified and not self.past.ran_twice
+        sound = all(cell.status == "ok" for cell in self.past.cells)
+        done = self.past.state == "finished" and sound and self.chart is not None
+        return done and self.verified and not self.past.ran_twice
 
 
 def perform(options: Options) -> int:
@@ -83,11 +87,11 @@ def perform(options: Options) -> int:
             _finish(stage, options, told, tell)
         finally:
             tell.busy("")
+            if options.keep:
+                tell.fact("kept", str(stage.directory))
         if options.summary:
             summary = summarise(stage, options, told) | {"seconds": round(time.monotonic() - started, 3)}
             options.summary.write_text(json.dumps(summary, indent=2) + "\n", encoding="utf-8")
-        if options.keep:
-            tell.fact("kept", str(stage.directory))
     return 0 if told.good else 1
 
 
@@ -203,13 +207,13 @@ def _finish(stage: Stage, options: Options, told: Told, tell: Teller) -> None:
         chart = stage.files / CHART
         if chart.exists():
             options.output.mkdir(parents=True, exist_ok=True)
-            kept = options.output / CHART
-            shutil.copyfile(chart, kept)
-            tell.fact("chart", str(kept))
+            told.chart = options.output / CHART
+            shutil.copyfile(chart, told.chart)
+            tell.fact("chart", str(told.chart))
             tell.fact("sha256", f"{digest(chart)} (the same wherever the kill is)")
         attempts, cells = plural(len(past.attempts), "attempt"), plural(len(past.cells), "cell")
         again = [str(cell.number) for cell in past.cells if cell.runs > 1]
-        how = f"; run twice: cell {', '.join(again)}, which was killed" if again else ", each run once"
+        how = f", each run once but for cell {', '.join(again)}, which was killed" if again else ", each run once"
         tell.fact("session", f"{attempts}, {cells}{how}; {duration(past.now.seconds)}")
     else:
         tell.heading(f"The session {past.state}: {past.reason}", "bold red")

@@ -14,11 +14,13 @@ from rich.syntax import Syntax
 from rich.text import Text
 
 from outlast.cli.history import History
-from outlast.cli.text import duration, one_line, plural, printable
+from outlast.cli.text import duration, plural, printable, rest_of
 from outlast.log import records as r
 
 #: Columns that everything beneath a heading is moved to the right by.
 INDENT = 4
+#: Columns where there is no terminal to say how many it has.
+PAPER_COLUMNS = 120
 #: Names of variables that are shown.
 NAMES = 12
 
@@ -28,8 +30,11 @@ class Teller:
 
     def __init__(self, console: Console | None = None) -> None:
         self.console = console or Console(highlight=False, emoji=False)
+        if console is None and not self.console.is_terminal:
+            self.console.width = PAPER_COLUMNS
         self._status: Status | None = None
-        self._open_line = ""
+        #: Live output of the running cell, and how much of it is printed.
+        self._live, self._printed = "", 0
 
     def say(self, text: str = "", style: str = "", indent: int = 0) -> None:
         """One line."""
@@ -42,7 +47,8 @@ class Teller:
 
     def command(self, words: Sequence[str]) -> None:
         """A command as one would type it."""
-        self.console.print(Text.assemble(("$ ", "dim"), (printable(shlex.join(words)), "bold")), soft_wrap=True)
+        typed = printable(" ".join(_quoted(word) for word in words))
+        self.console.print(Text.assemble(("$ ", "dim"), (typed, "bold")), soft_wrap=True)
 
     def heading(self, text: str, style: str = "bold") -> None:
         """A line across the terminal."""
@@ -74,9 +80,12 @@ class Teller:
             case r.ReplyFinished():
                 self._reply(body, past)
             case r.CellStarted():
+                self._live, self._printed = "", 0
                 self.busy(f"cell {body.cell} runs")
             case r.CellOutput():
-                self._output(body.text)
+                self._live += body.text
+                # A line is printed once its end has come.
+                self._output(self._live.rfind("\n") + 1)
             case r.CellFinished():
                 self._finished(body, past)
             case r.TurnWaiting() if not body.seconds:
@@ -102,12 +111,10 @@ class Teller:
             )
             self.console.print(Padding(syntax, (0, 0, 0, INDENT), expand=False))
 
-    def _output(self, text: str) -> None:
-        whole = self._open_line + text
-        lines = whole.split("\n")
-        # Output comes in pieces: a line is printed when its end has come.
-        self._open_line = lines.pop()
-        for line in lines:
+    def _output(self, end: int) -> None:
+        """Print the live output up to `end`."""
+        new, self._printed = self._live[self._printed : end], max(self._printed, end)
+        for line in new.removesuffix("\n").split("\n") if new else ():
             self._output_line(line)
 
     def _output_line(self, line: str) -> None:
@@ -116,27 +123,21 @@ class Teller:
 
     def _finished(self, body: r.CellFinished, past: History) -> None:
         self.busy("")
-        self.forget()
+        # The last of the output comes with the cell's end.
+        self._live += rest_of(body.output, self._live)
+        self._output(len(self._live))
         kept = ", its variables are saved" if body.checkpoint else ""
         good = body.status == "ok"
         style = "green" if good else "red"
         mark = "✓" if good else "✗"
         self.say(f"{mark} cell {body.cell} {body.status} after {duration(body.seconds)}{kept}", style, INDENT)
-        if not good:
-            self.say(one_line(body.output, 300), "red", INDENT)
         for name, why in body.missing.items():
             self.say(f"{name} could not be saved: {why}", "yellow", INDENT)
-
-    def forget(self) -> None:
-        """Print what is left of the live output; the run that made it is over."""
-        if self._open_line:
-            self._output_line(self._open_line)
-        self._open_line = ""
 
     def killed(self, where: str, pids: str) -> None:
         """The moment that all of this is about."""
         self.busy("")
-        self.forget()
+        self._output(len(self._live))
         style = "bold white on red" if self.console.is_terminal else ""
         self.console.print()
         line = f" KILL -9  {where}: {pids} "
@@ -151,3 +152,9 @@ class Teller:
         self.fact("restored", f"{what}, in {duration(body.seconds)}: {shown}")
         for name, why in body.missing.items():
             self.fact("missing", f"{name}: {why}")
+
+
+def _quoted(word: str) -> str:
+    """`word` as one would type it in a shell: `name='a value'`, not `'name=a value'`."""
+    name, equals, value = word.partition("=")
+    return f"{name}={shlex.quote(value)}" if equals and name.rstrip(":").isidentifier() else shlex.quote(word)

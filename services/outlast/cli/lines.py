@@ -43,8 +43,8 @@ def clock(at: float) -> str:
 def _session(body: r.Body) -> Line:
     match body:
         case r.SessionOpened():
-            options = "".join(f" {name}={value}" for name, value in body.options.items())
-            return Line(one_line(body.prompt, WIDTH) + (f" ·{one_line(options, WIDTH)}" if options else ""), "bold")
+            options = " ".join(f"{name}={value}" for name, value in body.options.items())
+            return Line(one_line(body.prompt, WIDTH) + (f" · {one_line(options, WIDTH)}" if options else ""), "bold")
         case r.AttemptOpened():
             return Line(f"{body.why} · worker {one_line(body.worker)}", STYLES.get(body.why, "cyan"))
         case r.AttemptClosed():

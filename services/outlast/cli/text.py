@@ -34,6 +34,18 @@ def last_line(text: str, width: int = 80) -> str:
     return one_line(tail.rsplit("\n", 1)[-1], width) if tail else ""
 
 
+def rest_of(output: str, live: str) -> str:
+    """What of a cell's `output` is not in the `live` output before it; all of it where the two do not fit together.
+
+    Live output ends with the last batch before the cell's end; and it is whole, while `output` may be shortened.
+    """
+    if output.startswith(live):
+        return output[len(live) :]
+    # Shortened in the middle: what follows the last live lines, if they can be found.
+    end = live[-200:]
+    return output.partition(end)[2]
+
+
 def duration(seconds: float) -> str:
     """`0.42 s`, `12 s`, `3 min 20 s`, `2 h 5 min`, `4 d 3 h`."""
     if seconds < 9.995:

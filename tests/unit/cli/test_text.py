@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from outlast.cli.text import ago, duration, last_line, one_line, printable, size
+from outlast.cli.text import ago, duration, last_line, one_line, printable, rest_of, size
 
 HOSTILE = st.text(st.one_of(st.characters(), st.sampled_from("\x1b[]0;\x07\x9b\x9d\\m\r\n\u202e\ud800")))
 
@@ -59,3 +59,17 @@ def test_durations_sizes_and_ages_read_as_people_write_them() -> None:
 def test_the_last_line_is_the_last_that_is_not_blank() -> None:
     assert last_line("one\ntwo  \n\n") == "two"
     assert last_line("\n") == ""
+
+
+@pytest.mark.parametrize(
+    ("output", "live", "rest"),
+    [
+        ("one\ntwo\n", "one\n", "two\n"),
+        ("one\n", "", "one\n"),
+        ("one", "one\n", ""),
+        ("begin … five\nsix", "begin two three four five\n", ""),
+        ("be … " + "x" * 200 + "six", "begin two three" + "x" * 200, "six"),
+    ],
+)
+def test_what_was_shown_live_is_not_shown_again(output: str, live: str, rest: str) -> None:
+    assert rest_of(output, live) == rest
