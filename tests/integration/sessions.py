@@ -40,8 +40,8 @@ def let_go(fleet: Fleet, session: str) -> None:
 
 
 def outputs(records: Sequence[Record]) -> list[str]:
-    """What each finished cell said to the model."""
-    return [str(record.body.output) for record in records if record.type == "cell.finished"]  # type: ignore[attr-defined]
+    """What each finished cell said to the model, without the last line's end."""
+    return [str(record.body.output).rstrip("\n") for record in records if record.type == "cell.finished"]  # type: ignore[attr-defined]
 
 
 def types(records: Sequence[Record]) -> list[str]:

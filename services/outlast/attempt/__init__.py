@@ -5,6 +5,8 @@ The names here are what the queue needs; importing them is cheap, `prepare` is w
 
 from __future__ import annotations
 
+import importlib
+
 from redis import Redis
 
 from ..settings import Settings
@@ -14,10 +16,8 @@ from .request import Request
 
 
 def prepare() -> None:
-    """Import all that a session needs, in the parent and before any fork: 3.8 s here, 30 ms then."""
-    from . import session
-
-    session.ModelClient.prepare()
+    """Import all that a session needs, in the parent and before any fork, so that no child does it again."""
+    importlib.import_module("outlast.attempt.session")
 
 
 def run_session(

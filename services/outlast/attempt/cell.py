@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ..errors import KernelDied, KernelUnusable, Refused, Stopped
-from ..kernel.client import CellResult, Kernel
+from ..kernel.client import Kernel
+from ..kernel.results import CellResult
 from ..kernel.workspace import Workspace
 from ..log.plan import Do, Policy, plan
 from ..log.project import At
@@ -60,6 +61,8 @@ class Cells:
         options = hold.state.opened.options if hold.state.opened else {}
         self._timeout = float(options.get("cell_timeout") or settings.cell_timeout)
         self._kernel: Kernel | None = None
+        #: Whether that kernel answers and holds the newest checkpoint.
+        self._is_ready = False
         #: Names that the newest restore could not bring back and the model has not been told of.
         self._untold: dict[str, str] = {}
 
@@ -77,7 +80,7 @@ class Cells:
         """End the kernel with all that belongs to it."""
         if self._kernel is not None:
             self._kernel.close()
-            self._kernel = None
+            self._kernel, self._is_ready = None, False
 
     def run(self, language: str, code: str) -> str:
         """Run the newest cell to its `cell.finished` and return the output as the model sees it."""
@@ -195,11 +198,12 @@ class Cells:
         for tries in range(1, KERNEL_TRIES + 1):
             self.launch()
             assert self._kernel is not None
-            if self._kernel.is_ready:
+            if self._is_ready:
                 return
             try:
                 self._kernel.ready(self._stop, self._waits)
                 self._load(self._kernel)
+                self._is_ready = True
                 return
             except (KernelUnusable, KernelDied) as unusable:
                 self.close()

@@ -19,6 +19,7 @@ from ..log.records import GENESIS, AttemptOpened, Record, SessionOpened
 from ..log.store import Log, Tail
 from ..log.verify import verify
 from ..settings import Settings
+from .context import budget
 from .hold import Hold
 from .request import Request
 
@@ -79,8 +80,9 @@ def why(state: Projection, request: Request) -> str:
 
 
 def open_session(request: Request, settings: Settings) -> SessionOpened:
-    """The record that opens a session; Refused if an input file is missing."""
+    """The record that opens a session; Refused if it asks for what cannot be."""
     input_files(request.options, settings)
+    budget(request.options, settings)
     return SessionOpened(
         prompt=request.text,
         options=dict(request.options),

@@ -15,7 +15,7 @@ from ..interpreter.reply import Part, ReplyParser
 from ..log.records import Cell, NoteAdded, ReplyDelta, ReplyDiscarded, ReplyFinished, TurnWaiting
 from ..settings import Settings
 from ..stop import StopSignal
-from . import context
+from .context import Window, budget
 from .hold import Hold
 
 #: Seconds of generated text that a crash may cost.
@@ -35,8 +35,8 @@ class Asking:
     def __init__(self, hold: Hold, model: ModelClient, settings: Settings, stop: StopSignal) -> None:
         self._hold, self._model, self._settings, self._stop = hold, model, settings, stop
         options = hold.state.opened.options if hold.state.opened else {}
-        self._max_tokens = int(options.get("max_tokens") or settings.max_tokens)
-        self._room = int(options.get("context_window") or settings.context_window) - self._max_tokens
+        self._max_tokens, room = budget(options, settings)
+        self._window = Window(hold, model, room, stop)
         self._temperature = float(options.get("temperature", settings.temperature))
 
     def reply(self) -> list[Part]:
@@ -44,20 +44,20 @@ class Asking:
         hold, state = self._hold, self._hold.state
         if state.said[-1].kind == "reply" and not state.partial:
             hold.append(NoteAdded(CUT_AT_LIMIT.format(limit=self._max_tokens)))
-        if not state.partial:
-            context.fit(hold, self._model, self._room)
         started, waiting = time.monotonic(), _Waiting(hold, self._stop)
         stream = _Stream(hold)
         finish = Finish("fence", None, None)
         while not stream.parser.ended:
             try:
+                if not stream.text:
+                    self._window.fit()
                 self._continuable(stream)
                 finish = self._stream(stream, waiting)
                 break
             except ModelAway as away:
                 waiting.pause(str(away), away.retry_after)
             except ContextTooLong:
-                context.shorten_once_more(hold, self._model, self._room)
+                self._window.shorten_once_more()
         parts = stream.parser.finish(complete=finish.finish_reason != "length")
         cell = stream.parser.cell
         hold.append(
@@ -76,7 +76,7 @@ class Asking:
         """Discard what was logged of the reply unless the server can go on from it."""
         if not stream.text:
             return
-        if stream.text.strip() and self._model.continues():
+        if self._model.continues(stream.text, stop=self._stop):
             return
         blank = not stream.text.strip()
         stream.discard("it was blank so far" if blank else "the model server cannot continue a half-finished reply")

@@ -23,7 +23,7 @@ from collections.abc import Callable, Iterator
 
 from redis import Redis
 
-from ..errors import Fenced, ModelRefused, RedisAway, Refused, Stopped
+from ..errors import ContextTooLong, Fenced, ModelRefused, RedisAway, Refused, Stopped
 from ..interpreter.loop import run_loop
 from ..interpreter.model import ModelClient
 from ..interpreter.reply import Part
@@ -76,9 +76,8 @@ def run_session(
     log = RedisLog(connection, request.session, give_up=lambda: bool(stop), on_wait=_redis_waits)
     hold = claim(log, request, holder=holder, worker=worker, settings=settings)
     hold.on_record = _log_record(hold)
-    inbox = Inbox(connection, request.session)
     logger.info("attempt.opened", extra={"session": hold.session, "job": request.job, "attempt": hold.number})
-    attempt = _Attempt(hold, inbox, settings, stop)
+    attempt = _Attempt(hold, log.inbox, settings, stop)
     try:
         attempt.run()
     except Fenced:
@@ -117,7 +116,7 @@ class _Attempt:
             self._turns()
         except Stopped as stopped:
             self._stopped(stopped.reason)
-        except (Refused, ModelRefused) as refused:
+        except (Refused, ModelRefused, ContextTooLong) as refused:
             self._close("failed", str(refused))
         except (Fenced, RedisAway):
             raise
