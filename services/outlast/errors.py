@@ -53,7 +53,11 @@ class ModelError(OutlastError):
 
 
 class ModelAway(ModelError):
-    """The request may succeed later unchanged."""
+    """The request may succeed later unchanged; not before `retry_after` seconds, if the server said."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
 
 
 class ContextTooLong(ModelError):
