@@ -1,0 +1,83 @@
+"""Files that the worker writes into a session's artifacts: never through a link, never over another, bounded."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from pathlib import Path
+
+from ..log.records import Artifact
+
+#: Numbers that are tried for a name that is taken.
+_TRIES = 10_000
+
+
+class ArtifactFile:
+    """One artifact while it is written. Under a hidden name until `finish`, so that a run that is cut off leaves
+    the name free and the run that replaces it gives its artifacts the same names."""
+
+    def __init__(self, directory: Path, name: str, kind: str) -> None:
+        self._directory = directory
+        self._name = name
+        self._kind = kind
+        self._part = directory / f".{secrets.token_hex(8)}.part"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        self._descriptor = os.open(self._part, flags, 0o600)
+        self._digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, data: bytes) -> None:
+        """Append; OSError (a full disk, say) leaves the file fit for `discard` only."""
+        view = memoryview(data)
+        while view:
+            written = os.write(self._descriptor, view)
+            self._digest.update(view[:written])
+            self.size += written
+            view = view[written:]
+
+    def finish(self) -> Artifact:
+        """Make it durable under its name. FileExistsError if somebody has taken the name meanwhile."""
+        os.fsync(self._descriptor)
+        os.link(self._part, self._directory / self._name)  # Unlike a rename this cannot replace anything.
+        self.discard()
+        descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+        return Artifact(f"{self._directory.name}/{self._name}", self.size, self._digest.hexdigest(), self._kind)
+
+    def discard(self) -> None:
+        """Give up what is under the hidden name."""
+        if self._descriptor >= 0:
+            os.close(self._descriptor)
+            self._descriptor = -1
+            with contextlib.suppress(OSError):
+                os.unlink(self._part)
+
+
+class CellArtifacts:
+    """The artifacts of one cell: `cell-<n>.txt`, `cell-<n>.png`, `cell-<n>-2.png` …"""
+
+    def __init__(self, directory: Path, cell: int) -> None:
+        self._directory = directory
+        self._cell = cell
+        self._names: set[str] = set()
+
+    def open(self, suffix: str, kind: str) -> tuple[ArtifactFile, str]:
+        """A file to write, and how a cell names it (relative to its working directory)."""
+        for number in range(1, _TRIES):
+            name = f"cell-{self._cell}{suffix}" if number == 1 else f"cell-{self._cell}-{number}{suffix}"
+            if name not in self._names and not os.path.lexists(self._directory / name):
+                self._names.add(name)
+                return ArtifactFile(self._directory, name, kind), f"../{self._directory.name}/{name}"
+        raise FileExistsError(f"{self._directory} holds too many files of cell {self._cell}")
+
+
+def sweep_parts(directory: Path) -> None:
+    """Remove what cut-off runs left under hidden names. Only for who holds the session's lock."""
+    for path in directory.glob(".*.part"):
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,128 @@
+"""The worker's side of the guardian: starts it, keeps it informed that the worker lives, reads what it says."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from ..settings import Settings
+from . import launch, processes
+from .workspace import Workspace
+
+#: Seconds that a guardian has for killing its tree before it is killed itself.
+_CLOSE_SECONDS = 10.0
+_HERE = Path(__file__).parent
+
+
+class Guard:
+    """One guardian process. `fileno()` becomes readable when it has something to say, or has ended."""
+
+    def __init__(self, workspace: Workspace, settings: Settings, session: str, runtime: Path, connection: Path) -> None:
+        python = str(settings.kernel_python_path.absolute())
+        root = str(workspace.root)
+        environment = launch.kernel_environment(os.environ, python, session, root)
+        self._marks = [os.fsencode(f"{name}={environment[name]}") for name in (launch.SESSION_MARK, launch.ROOT_MARK)]
+        configuration = {
+            "root": root,
+            "lock": str(workspace.lock),
+            "runtime": str(runtime),
+            "directory": str(workspace.files),
+            "lease": settings.lease,
+            "sandbox": settings.sandbox,
+            "environment": environment,
+            "argv": [python, "-I", str(_HERE / "inside/boot.py"), str(connection)],
+        }
+        beat_read, self._beat = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._status, status_write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        os.set_blocking(beat_read, True)
+        try:
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_HERE / "guardian.py"), json.dumps(configuration)],
+                stdin=beat_read,
+                stdout=status_write,
+                # The worker's environment holds secrets; a process's environment can be read by others of its user.
+                env={name: os.environ[name] for name in launch.ALLOWED if name in os.environ},
+            )
+        finally:
+            os.close(beat_read)
+            os.close(status_write)
+        self._unread = b""
+        self._is_closed = False
+        self._closing = threading.Event()
+        self._heart = threading.Thread(
+            target=self._beat_on, args=(settings.lease / 4,), name="outlast-heartbeat", daemon=True
+        )
+        self._heart.start()
+
+    @property
+    def pid(self) -> int:
+        """The guardian's process id."""
+        return self._process.pid
+
+    def fileno(self) -> int:
+        """The descriptor of its status lines."""
+        return self._status
+
+    def events(self) -> list[dict[str, Any]]:
+        """What it has said since the last call; `{"event": "gone"}` at its end."""
+        ended = False
+        try:
+            while data := os.read(self._status, 65536):
+                self._unread += data
+            ended = True
+        except BlockingIOError:
+            pass
+        *lines, self._unread = self._unread.split(b"\n")
+        events: list[dict[str, Any]] = [json.loads(line) for line in lines]
+        if ended:
+            events.append({"event": "gone"})
+        return events
+
+    def interrupt(self) -> None:
+        """Have the cell interrupted (SIGINT to the kernel's process group)."""
+        self._tell(b"i")
+
+    def close(self) -> None:
+        """Have everything killed and wait until nothing is left (bounded); idempotent."""
+        if self._is_closed:
+            return
+        self._is_closed = True
+        self._tell(b"k")
+        if not self._wait(_CLOSE_SECONDS):
+            self._process.kill()
+        clean = self._process.wait() == 0
+        self._closing.set()
+        self._heart.join()
+        os.close(self._beat)
+        os.close(self._status)
+        if not clean:
+            # Its own death kills the kernel, but not what the kernel had started.
+            processes.kill_marked(self._marks)
+
+    def _wait(self, seconds: float) -> bool:
+        try:
+            handle = os.pidfd_open(self._process.pid)
+        except ProcessLookupError:
+            return True
+        try:
+            poll = select.poll()
+            poll.register(handle, select.POLLIN)
+            return bool(poll.poll(seconds * 1000))
+        finally:
+            os.close(handle)
+
+    def _beat_on(self, every: float) -> None:
+        while not self._closing.wait(every):
+            self._tell(b".")
+
+    def _tell(self, byte: bytes) -> None:
+        # A full pipe belongs to a guardian that is stopped, a broken one to a guardian that is gone.
+        with contextlib.suppress(BlockingIOError, BrokenPipeError):
+            os.write(self._beat, byte)

@@ -1,0 +1,229 @@
+"""The guardian: kills one session's kernel when its worker is gone, and holds the session's directory until then.
+
+Theory of operation
+===================
+
+The worker's child starts `python -I -S guardian.py <configuration as JSON>`; the guardian starts the kernel; the
+kernel starts whatever the cells ask for. The guardian is outside the sandbox and runs no code of a session.
+
+    worker's child ──(heartbeats, commands)──▶ guardian ──fork──▶ kernel ──▶ its children
+                   ◀──(status lines)──────────          ◀─stderr─
+
+- It leads a session of its own, so that a kill of the worker's process group misses it, and it adopts orphans
+  (PR_SET_CHILD_SUBREAPER): a daemon that a cell double-forks stays below it and can be found.
+- It holds an exclusive `flock` on the session's lock file from before the kernel starts until the last process
+  below it is gone; the kernel does not inherit the descriptor. A successor, on this host or on another that
+  mounts the same directory, waits for that lock (here) and says so (there).
+- Who dies with whom: worker's child dies → its end of the pipe closes → everything is killed at once. Worker is
+  stopped or hangs → no heartbeat for two leases → the same. Guardian dies → the kernel gets SIGKILL from the
+  system (parent-death signal); what the kernel had started is killed by the worker, or else by the next guardian
+  of the session, which looks for the session's mark in every process's environment. Kernel dies → what it had
+  started is killed, and the worker is told how it died.
+- Killing: SIGKILL to everything below, then wait until there is no child left. A process that forks while it is
+  being killed leaves an orphan, which becomes a child of the guardian: the loop ends only when there is none.
+
+Standard input: one byte a message: `.` heartbeat, `i` interrupt the cell (SIGINT to the kernel's process group),
+`k` kill all. End of file means `k`. Standard output: one JSON object a line, `event` one of `waiting`, `locked`,
+`started` (`pid`), `failed` (`reason`), `lapsed` (no heartbeat came), `exit` (`status`, `signal`, `memory`, `words`).
+After the last three it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import sys
+import threading
+import time
+from typing import Any, NoReturn
+
+sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+
+import launch  # type: ignore[import-not-found]  # found by the path above, for here is no package
+import processes  # type: ignore[import-not-found]
+
+_PR_SET_CHILD_SUBREAPER = 36
+#: Bytes of the kernel's standard error that are kept to explain its end.
+_LAST_WORDS = 4096
+
+
+class Guardian:
+    """One guardian; `run` is its whole life."""
+
+    def __init__(self, configuration: dict[str, Any]) -> None:
+        self._configuration = configuration
+        self._patience: float = 2 * configuration["lease"]
+        self._kernel = 0
+        self._words = b""
+        self._memory_kills = processes.out_of_memory_kills()
+        self._children, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.set_wakeup_fd(wake)
+        self._poll = select.poll()
+        for descriptor in (0, self._children):
+            self._poll.register(descriptor, select.POLLIN)
+        self._last_beat = time.monotonic()
+
+    def run(self) -> NoReturn:
+        """Take the lock, start the kernel, watch; ends the process."""
+        self._take_lock()
+        self._say(event="locked")
+        try:
+            self._clean()
+            self._start()
+        except OSError as error:
+            self._say(event="failed", reason=f"{error.strerror}: {error.filename}")
+            self._end()
+        self._say(event="started", pid=self._kernel)
+        while True:
+            ready = self._wait()
+            if self._last_words in ready:
+                self._read_last_words()
+            if self._children in ready:
+                with contextlib.suppress(BlockingIOError):
+                    os.read(self._children, 4096)
+                self._reap()
+
+    # -- the lock -------------------------------------------------------------------------------------------
+
+    def _take_lock(self) -> None:
+        path = self._configuration["lock"]
+        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            self._say(event="waiting")
+        # The wait itself is a thread's, so that the heartbeats are watched meanwhile.
+        taken, tell = os.pipe2(os.O_CLOEXEC)
+
+        def wait() -> None:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            os.write(tell, b"!")
+
+        waiter = threading.Thread(target=wait, daemon=True)
+        waiter.start()
+        self._poll.register(taken, select.POLLIN)
+        while taken not in self._wait():
+            pass
+        self._poll.unregister(taken)
+        waiter.join()
+
+    # -- start ----------------------------------------------------------------------------------------------
+
+    def _clean(self) -> None:
+        """Kill what an earlier kernel of this session left behind here; empty HOME, of which nothing may survive."""
+        processes.kill_marked(self._marks())
+        root = self._configuration["root"]
+        shutil.rmtree(f"{root}/home", ignore_errors=True)
+        for name in ("home", "tmp", "files"):
+            os.makedirs(f"{root}/{name}", mode=0o700, exist_ok=True)
+
+    def _marks(self) -> list[bytes]:
+        environment = self._configuration["environment"]
+        return [os.fsencode(f"{name}={environment[name]}") for name in (launch.SESSION_MARK, launch.ROOT_MARK)]
+
+    def _start(self) -> None:
+        self._last_words, write_end = os.pipe2(os.O_CLOEXEC)
+        os.set_blocking(self._last_words, False)
+        here = self._configuration
+        self._kernel = os.fork()
+        if self._kernel == 0:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            launch.become_kernel(here["argv"], here["environment"], here["directory"], here["sandbox"], write_end)
+        os.close(write_end)
+        self._poll.register(self._last_words, select.POLLIN)
+
+    # -- watching -------------------------------------------------------------------------------------------
+
+    def _wait(self) -> set[int]:
+        """Wait for something to happen; what is readable. Ends the process when the worker is gone."""
+        left = self._last_beat + self._patience - time.monotonic()
+        ready = {descriptor for descriptor, _ in self._poll.poll(max(0, left) * 1000)}
+        if 0 in ready:
+            for command in os.read(0, 4096) or b"k":
+                if command == ord("k"):
+                    self._end()
+                if command == ord("i") and self._kernel:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.killpg(self._kernel, signal.SIGINT)
+            self._last_beat = time.monotonic()
+        elif time.monotonic() >= self._last_beat + self._patience:
+            self._say(event="lapsed")
+            self._end()
+        return ready
+
+    def _reap(self) -> None:
+        """Take the status of every child that has ended; the kernel's is the end of this guardian too."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            if pid == self._kernel:
+                self._kernel_ended(os.waitstatus_to_exitcode(status))
+
+    def _kernel_ended(self, code: int) -> NoReturn:
+        self._read_last_words()
+        self._kill_all()
+        self._say(
+            event="exit",
+            status=max(code, 0),
+            signal=max(-code, 0),
+            memory=processes.out_of_memory_kills() > self._memory_kills,
+            words=self._words.decode("utf-8", "replace"),
+        )
+        self._end()
+
+    def _read_last_words(self) -> None:
+        try:
+            while data := os.read(self._last_words, 65536):
+                self._words = (self._words + data)[-_LAST_WORDS:]
+            self._poll.unregister(self._last_words)
+        except (BlockingIOError, KeyError):
+            pass
+
+    # -- the end --------------------------------------------------------------------------------------------
+
+    def _kill_all(self) -> None:
+        """Return when no process is left below this one. It may take for ever: the lock must not go before them."""
+        while True:
+            processes.kill(processes.descendants(os.getpid()))
+            try:
+                os.waitpid(-1, 0)
+            except ChildProcessError:
+                return
+
+    def _end(self) -> NoReturn:
+        self._kill_all()
+        shutil.rmtree(self._configuration["runtime"], ignore_errors=True)
+        os._exit(0)  # This closes the lock's descriptor, and nothing else may happen after that.
+
+    def _say(self, **line: Any) -> None:
+        # A worker that is gone or does not read must not stop the guardian from doing its work.
+        with contextlib.suppress(OSError):
+            os.write(1, json.dumps(line).encode() + b"\n")
+
+
+def main() -> None:
+    """Become the guardian."""
+    os.setsid()
+    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) != 0:
+        raise OSError(ctypes.get_errno(), "PR_SET_CHILD_SUBREAPER")
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+        signal.signal(number, signal.SIG_IGN)  # It ends with its kernel, and by nothing else that can be ignored.
+    os.set_blocking(1, False)
+    Guardian(json.loads(sys.argv[1])).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,93 @@
+"""Puts the kernel together: sockets, streams, history, and nothing that reaches out of the workspace.
+
+Against ipykernel's own application: no heartbeat socket (the guardian watches the process itself), no history
+database in HOME, no TCP port, bounded messages, and sending that waits for the reader instead of dropping.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+import zmq
+from ipykernel.kernelapp import IPKernelApp
+from tornado.ioloop import IOLoop
+from traitlets import default
+from traitlets.config import Config
+
+from .kernel import Kernel
+from .session import BoundedSession
+from .streams import ForkPipeThread
+
+#: Seconds after the start at which what a save needs is imported, if nothing has asked for it by then.
+_PRELOAD_SECONDS = 0.05
+
+
+class Application(IPKernelApp):
+    """See the module's docstring."""
+
+    name = "outlast-kernel"
+    kernel_class = Kernel
+    outstream_class = "outlast_inside.streams.BoundedStream"
+    load_state: Callable[[], ModuleType]
+
+    @default("session")
+    def _default_session(self) -> BoundedSession:
+        return BoundedSession(parent=self)
+
+    def load_config_file(self, *args: Any, **kwargs: Any) -> None:
+        """Read none: a file that a cell wrote must not configure the next kernel."""
+        config = Config()
+        config.HistoryManager.enabled = False
+        config.InteractiveShell.colors = "nocolor"
+        config.InteractiveShellApp.exec_PYTHONSTARTUP = False
+        self.update_config(config)
+
+    def init_iopub(self, context: Any) -> None:
+        """As the base class does, with sending that waits and with a Unix socket for forked children."""
+        self.iopub_socket = context.socket(zmq.XPUB)
+        self.iopub_socket.linger = 1000
+        # Without this a full queue drops messages, the end of the cell among them.
+        self.iopub_socket.setsockopt(zmq.XPUB_NODROP, 1)
+        self.iopub_port = self._bind_socket(self.iopub_socket, self.iopub_port)
+        self.configure_tornado_logger()
+        self.iopub_thread = ForkPipeThread(self.iopub_socket, f"ipc://{self.ip}-fork", self.session)
+        self.iopub_thread.start()
+        self.iopub_socket = self.iopub_thread.background_socket
+
+    def init_heartbeat(self) -> None:
+        """Have none."""
+
+    def init_kernel(self) -> None:
+        """Hand the kernel the loader of `outlast_state`."""
+        super().init_kernel()
+        loaded: list[ModuleType] = []
+
+        def load_state() -> ModuleType:
+            if not loaded:
+                loaded.append(self.load_state())
+            return loaded[0]
+
+        self.kernel.load_state = load_state
+
+    def initialize(self, argv: list[str] | None = None) -> None:
+        """As the base class does, without the colours that it asks every child process for."""
+        super().initialize(argv)
+        for name in ("FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
+            os.environ.pop(name, None)
+        os.environ["TERM"] = "dumb"
+
+    def start(self) -> None:
+        """Serve; import what the first save needs while the worker is busy elsewhere."""
+        IOLoop.current().call_later(_PRELOAD_SECONDS, self._preload)
+        super().start()
+
+    def _preload(self) -> None:
+        try:
+            self.kernel.load_state()
+        except Exception as error:
+            # Not fatal here: the save says the same to somebody who listens.
+            print(f"outlast_state cannot be imported: {error}", file=sys.__stderr__)

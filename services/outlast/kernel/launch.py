@@ -1,0 +1,90 @@
+"""Turns a fresh child of the guardian into the kernel's process. Standard library only.
+
+Theory of operation. The guardian forks; the child calls `become_kernel`, which never returns: it detaches from
+everything that the worker's side owns, binds its life to the guardian's, bounds itself, isolates itself, and
+replaces itself by the kernel environment's Python. The order matters:
+
+1. a session and process group of its own, so that an interrupt and a kill reach what the kernel starts;
+2. descriptors: nothing but /dev/null and the guardian's pipe for the last words (every other one is close-on-exec);
+3. resource limits and umask;
+4. the sandbox layer (`isolate`), which may change the user id;
+5. the parent-death signal, after the user id, because changing that clears it; it is sent when the *thread* that
+   forked ends, which in the guardian is the main thread. The parent is checked afterwards: it may have died before;
+6. exec, with an environment made here from an allow-list: no secret can slip through it.
+
+A step that fails ends the child with status 97 and the reason on the guardian's pipe. No code has run then.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import resource
+import signal
+import sys
+from collections.abc import Mapping
+from typing import NoReturn
+
+#: Exit status of a child that could not become a kernel.
+LAUNCH_FAILED = 97
+_PR_SET_PDEATHSIG = 1
+
+#: What the kernel may see of the worker's environment.
+ALLOWED = ("LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+#: The variables that mark every process of a session's kernel.
+SESSION_MARK = "OUTLAST_KERNEL_OF"
+ROOT_MARK = "OUTLAST_KERNEL_ROOT"
+
+
+def kernel_environment(source: Mapping[str, str], python: str, session: str, root: str) -> dict[str, str]:
+    """The whole environment of the kernel of `session`, whose workspace is `root`."""
+    path = source.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
+    return {
+        "LANG": "C.UTF-8",
+        **{name: source[name] for name in ALLOWED if name in source},
+        "PATH": f"{os.path.dirname(python)}:{path}",
+        "HOME": f"{root}/home",
+        "TMPDIR": f"{root}/tmp",  # noqa: S108  (the session's own)
+        # In TMPDIR, because HOME is emptied at each start and building the font list takes seconds.
+        "MPLCONFIGDIR": f"{root}/tmp/.matplotlib",  # noqa: S108
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "PYDEVD_DISABLE_FILE_VALIDATION": "1",
+        SESSION_MARK: session,
+        ROOT_MARK: root,
+    }
+
+
+def isolate(mode: str) -> None:
+    """The sandbox layer. Fails closed: an unknown mode is an error, never no sandbox."""
+    if mode != "off":
+        raise RuntimeError(f"the sandbox mode {mode!r} is not known")
+
+
+def become_kernel(argv: list[str], environment: dict[str, str], directory: str, mode: str, last_words: int) -> NoReturn:
+    """Replace this freshly forked process by the kernel; see the module's docstring."""
+    try:
+        parent = os.getppid()
+        os.setsid()
+        null = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        os.dup2(last_words, 2)
+        os.dup2(null, 0)
+        os.dup2(null, 1)
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)  # The guardian ignores them, and exec would keep that.
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        os.umask(0o077)
+        os.chdir(directory)
+        isolate(mode)
+        if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0) != 0:
+            raise OSError(ctypes.get_errno(), "PR_SET_PDEATHSIG")
+        if os.getppid() != parent:
+            os._exit(LAUNCH_FAILED)
+        os.execve(argv[0], argv, environment)  # noqa: S606  (there is no shell to want)
+    except BaseException as error:
+        os.write(2, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
+    sys.stderr = None
+    os._exit(LAUNCH_FAILED)

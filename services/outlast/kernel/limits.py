@@ -1,0 +1,62 @@
+"""When a cell has run too long or has stalled. Pure: no clock, no process; told what was seen and when."""
+
+from __future__ import annotations
+
+from .processes import Work
+
+#: Less processor time than this (clock ticks, 10 ms each) is the kernel's own housekeeping, not work.
+STALL_TICKS = 5
+#: Fewer bytes than this read and written are wake-ups of the kernel's threads, not work.
+STALL_BYTES = 64 * 1024
+
+
+class Watch:
+    """The limits of one cell: `timeout` and `stall` in seconds, 0 for none; `started` in seconds of any clock."""
+
+    def __init__(self, started: float, timeout: float, stall: float) -> None:
+        self._deadline = started + timeout if timeout else None
+        self._timeout = timeout
+        self._stall = stall
+        self._active_at = started
+        self._outputs = 0
+        self._work: Work | None = None
+
+    @property
+    def needs_samples(self) -> bool:
+        """Whether the stall limit is on, so that what the processes do matters."""
+        return self._stall > 0
+
+    def seen(self, now: float, outputs: int, work: Work) -> None:
+        """Take note of the messages so far and of what the kernel's processes have done so far."""
+        before = self._work
+        if (
+            before is None
+            or outputs != self._outputs
+            # A process that was not waited for takes its share along: less is a change, too.
+            or abs(work.ticks - before.ticks) >= STALL_TICKS
+            or abs(work.bytes - before.bytes) >= STALL_BYTES
+        ):
+            if before is not None:
+                self._active_at = now
+            self._outputs, self._work = outputs, work
+
+    def breach(self, now: float) -> str:
+        """A sentence for the model if a limit is reached; else empty."""
+        if self._deadline is not None and now >= self._deadline:
+            return (
+                f"The cell was stopped: it ran for longer than its limit of {self._timeout:g} s. "
+                "Do the work in smaller steps, or in a faster way."
+            )
+        if self._stall and now >= self._active_at + self._stall:
+            return (
+                f"The cell was stopped: for {self._stall:g} s it printed nothing and used neither the processor "
+                "nor the disk. It was waiting for something that does not come; do not wait for it."
+            )
+        return ""
+
+    def wait(self, now: float) -> float | None:
+        """Seconds until the next limit could be reached; None if there is none."""
+        moments = [self._active_at + self._stall] if self._stall else []
+        if self._deadline is not None:
+            moments.append(self._deadline)
+        return max(0.0, min(moments) - now) if moments else None
