@@ -83,7 +83,7 @@ class Attendant:
         except Refused as refused:
             # A used --job-id: the session's own request is in its log, whatever RQ's hash now says.
             refusal = str(refused)
-            request = Request("run", job_id, job_id, "", queue=raw.get(b"origin", b"").decode() or "default")
+            request = Request("run", job_id, job_id, "", queue=raw.get(b"origin", b"").decode("utf-8", "replace") or "default")
         try:
             view = self._view(request, raw)
             if refusal and view.opened is None:

@@ -79,5 +79,14 @@ def disarmed(raw: Mapping[bytes, bytes]) -> tuple[dict[bytes, bytes], list[bytes
 
 def bare(raw: Mapping[bytes, bytes]) -> tuple[dict[bytes, bytes], list[bytes]]:
     """As `disarmed`, for a hash that RQ itself cannot read: only what every job needs."""
-    kept, _ = disarmed({name: raw[name] for name in _KEPT if name in raw})
+    kept, _ = disarmed({name: raw[name] for name in _KEPT if name in raw and _is_text(name, raw[name])})
     return kept, [name for name in raw if name not in kept]
+
+
+def _is_text(name: bytes, value: bytes) -> bool:
+    """Whether RQ can decode the field; it never decodes `data`."""
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return name == b"data"
+    return True

@@ -22,7 +22,7 @@ from rq.utils import now, utcformat
 from rq.worker import Worker as RqWorker
 
 from outlast.attempt.payload import dump_plain
-from outlast.attempt.request import RQ_DEFAULT_TIMEOUT, Request
+from outlast.attempt.request import ID_PATTERN, RQ_DEFAULT_TIMEOUT, Request
 from outlast.log.records import SessionOpened
 from outlast.log.store import head_key
 from outlast.queue import keys
@@ -163,6 +163,8 @@ class Settlement:
 
     def refuse(self, job_id: str, raw: Raw, reason: str) -> bool:
         """FAILED with `reason`, without retries, callbacks, webhooks, or anything that a reader would execute."""
+        if not ID_PATTERN.fullmatch(job_id):
+            return self._refuse_id(job_id, raw, reason)
         kept, removed = disarmed(raw)
         try:
             read_job(self._connection, job_id, kept)
@@ -177,6 +179,17 @@ class Settlement:
             job._handle_failure(reason, pipeline, worker_name=self._worker.name)
 
         return self._end(job_id, "", kept, JobStatus.FAILED, outcome)
+
+    def _refuse_id(self, job_id: str, raw: Raw, reason: str) -> bool:
+        """As `refuse`, where RQ makes no object of a job with such an id."""
+        kept, _ = bare(raw)
+        failed = {b"status": b"failed", b"exc_info": zlib.compress(reason.encode())}
+        with self._connection.pipeline() as pipeline:
+            pipeline.delete(keys.job_key(job_id))
+            pipeline.hset(keys.job_key(job_id), mapping=kept | failed)  # type: ignore[arg-type]
+            pipeline.lrem(self.hand, 1, job_id)
+            pipeline.execute()
+        return True
 
     def _end(
         self,
