@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from .processes import Work
 
 #: Less processor time than this (clock ticks, 10 ms each) is the kernel's own housekeeping, not work.
@@ -22,9 +24,9 @@ class Watch:
         self._work: Work | None = None
 
     @property
-    def needs_samples(self) -> bool:
-        """Whether the stall limit is on, so that what the processes do matters."""
-        return self._stall > 0
+    def sample_seconds(self) -> float:
+        """How often to say what is seen; 0 if nothing depends on it."""
+        return min(1.0, self._stall / 4)
 
     def seen(self, now: float, outputs: int, work: Work) -> None:
         """Take note of the messages so far and of what the kernel's processes have done so far."""
@@ -54,9 +56,9 @@ class Watch:
             )
         return ""
 
-    def wait(self, now: float) -> float | None:
-        """Seconds until the next limit could be reached; None if there is none."""
+    def wait(self, now: float) -> float:
+        """Seconds until the next limit could be reached; infinite if there is none."""
         moments = [self._active_at + self._stall] if self._stall else []
         if self._deadline is not None:
             moments.append(self._deadline)
-        return max(0.0, min(moments) - now) if moments else None
+        return max(0.0, min(moments, default=math.inf) - now)

@@ -21,9 +21,13 @@ _ESCAPE_CHARS = 4096
 #: Seconds between two batches of live output, and characters of them all per cell.
 LIVE_SECONDS, LIVE_CHARS = 0.5, 64 * 1024
 
-_STRING = rf"[\]PX^_][^\x07\x1b\n]{{0,{_ESCAPE_CHARS}}}"
-_ESCAPE = re.compile(rf"(?:\x1b\[|\x9b)[0-?]*[ -/]*[@-~]|\x1b{_STRING}(?:\x07|\x1b\\)|\x1b[ -/]*[0-Z\\^-~]")
-_ESCAPE_BEGUN = re.compile(rf"(?:(?:\x1b\[|\x9b)[0-?]*[ -/]*|\x1b{_STRING}\x1b?|\x1b[ -/]*)\Z")
+_CSI = r"(?:\x1b\[|\x9b)[0-?]{0,256}[ -/]{0,16}"
+_STRING = rf"\x1b[\]PX^_][^\x07\x1b\n]{{0,{_ESCAPE_CHARS}}}"
+_OTHER = r"\x1b[ -/]{0,16}"
+#: A whole escape sequence, the beginning of one at the end of the text, or a character that begins none.
+_ESCAPE = re.compile(
+    rf"{_CSI}[@-~]|{_STRING}(?:\x07|\x1b\\)|{_OTHER}[0-OQ-WYZ\\`-~]|(?P<begun>(?:{_CSI}|{_STRING}\x1b?|{_OTHER})\Z)|[\x1b\x9b]"
+)
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
 _ASCII_CONTROL = bytes(code for code in (*range(32), 127) if code not in b"\t\n\r")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -63,17 +67,14 @@ class Printable:
     def _clean(self, text: str) -> str:
         self._escape = ""
         if "\x1b" in text or "\x9b" in text:
-            text = _ESCAPE.sub("", text)
-            begin = max(text.rfind("\x1b", 0, len(text) - 1), text.rfind("\x1b"), text.rfind("\x9b"))
-            if begin > 0 and text[begin - 1 : begin + 1] != "\x1b\x1b" and text.endswith("\x1b"):
-                # The escape at the end may be the terminator of a string that began before it.
-                earlier = text.rfind("\x1b", 0, begin)
-                begin = earlier if earlier >= 0 and _ESCAPE_BEGUN.match(text, earlier) else begin
-            if begin >= 0 and len(text) - begin <= _ESCAPE_CHARS and _ESCAPE_BEGUN.match(text, begin):
-                text, self._escape = text[:begin], text[begin:]
+            text = _ESCAPE.sub(self._keep_begun, text)
         if text.isascii():  # Ten times as fast as the pattern, and most output.
             return text.encode("ascii").translate(None, _ASCII_CONTROL).decode("ascii")
         return _SURROGATE.sub("\ufffd", _CONTROL.sub("", text))
+
+    def _keep_begun(self, match: re.Match[str]) -> str:
+        self._escape = match["begun"] or ""
+        return ""
 
 
 def _overwritten(line: str) -> str:

@@ -52,7 +52,7 @@ class Application(IPKernelApp):
         self.iopub_socket.linger = 1000
         # Without this a full queue drops messages, the end of the cell among them.
         self.iopub_socket.setsockopt(zmq.XPUB_NODROP, 1)
-        self.iopub_port = self._bind_socket(self.iopub_socket, self.iopub_port)
+        self.iopub_port: int = self._bind_socket(self.iopub_socket, self.iopub_port)
         self.configure_tornado_logger()
         self.iopub_thread = ForkPipeThread(self.iopub_socket, f"ipc://{self.ip}-fork", self.session)
         self.iopub_thread.start()

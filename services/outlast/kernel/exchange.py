@@ -1,0 +1,178 @@
+"""A request to a kernel and all that may come of it: messages, a reply, a limit, a stop, a death.
+
+Every wait is one poll over the kernel's sockets, the guardian's status pipe and the stop signal.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import zmq
+
+from ..errors import KernelDied, Stopped
+from ..stop import StopSignal
+from .causes import cause_of_death
+from .cell import CellOutput
+from .channel import Channel, Message, Unreadable
+from .guard import Guard
+from .limits import Watch
+from .processes import work
+
+#: Seconds that an interrupted cell has to end before its kernel is killed.
+_INTERRUPT_SECONDS = 5.0
+#: Seconds without a message after only one of the two ends of a request (reply, idle) has come.
+_HALF_SECONDS = 30.0
+#: Messages taken between two looks at everything else.
+_BATCH = 64
+
+
+@dataclass
+class Exchange:
+    """A request and what has come back so far. It has ended when both the reply and the idle message are there."""
+
+    request: str
+    watch: Watch
+    output: CellOutput | None = None
+    reply: dict[str, Any] | None = None
+    is_idle: bool = False
+    #: Why it was interrupted, if a limit was reached.
+    breach: str = ""
+    messages: int = 0
+    heard_at: float = field(default_factory=time.monotonic)
+    sample_at: float = 0.0
+    kill_at: float = math.inf
+    stop_at: float = math.inf
+
+    @property
+    def is_half_done(self) -> bool:
+        """Whether one of the two ends is still missing."""
+        return self.is_idle != (self.reply is not None)
+
+    def next_look(self, now: float) -> float:
+        """When there will be something to do although nothing has happened."""
+        moments = [self.stop_at, self.kill_at]
+        if not self.breach:
+            moments.append(now + self.watch.wait(now))
+            if self.watch.sample_seconds:
+                moments.append(self.sample_at)
+        if self.is_half_done:
+            moments.append(self.heard_at + _HALF_SECONDS)
+        if self.output is not None and (live := self.output.wait(now)) is not None:
+            moments.append(now + live)
+        return min(moments)
+
+
+class Exchanges:
+    """The exchanges with one kernel, one after the other; what belongs to an earlier one is dropped."""
+
+    def __init__(self, channel: Channel, guard: Guard, drain_grace: float) -> None:
+        self._channel = channel
+        self._guard = guard
+        self._drain_grace = drain_grace
+        self._poller = zmq.Poller()
+        for source in (channel.iopub, channel.shell, guard.fileno()):
+            self._poller.register(source, zmq.POLLIN)
+        #: Whether the kernel has seen our subscription, so that no message can be missed from now on.
+        self.is_subscribed = False
+        #: Process id of the kernel; 0 until the guardian has started it.
+        self.kernel_pid = 0
+
+    def begin(self, kind: str, content: dict[str, Any], watch: Watch, output: CellOutput | None = None) -> Exchange:
+        """Send a request."""
+        return Exchange(self._channel.send(kind, content), watch, output)
+
+    def complete(self, exchange: Exchange, stop: StopSignal, during: str) -> dict[str, Any]:
+        """The reply, once the request has ended; `during` says what is going on, for the cause of a death.
+
+        Raises KernelDied, and Stopped at once or, for a drain, after its grace.
+        """
+        while True:
+            self.receive(exchange)
+            if exchange.reply is not None and exchange.is_idle:
+                return exchange.reply
+            now = time.monotonic()
+            if exchange.output is not None:
+                exchange.output.tick(now)
+            self._heed_stop(exchange, stop, now)
+            self._heed_limits(exchange, now)
+            try:
+                self.events(during)
+            except KernelDied:
+                self.receive(exchange)  # Its last output has arrived already.
+                raise
+            self.wait(None if exchange.stop_at < math.inf else stop, exchange.next_look(now))
+
+    def wait(self, stop: StopSignal | None, until: float) -> None:
+        """Wait for a message, a status line, the stop signal (if given) or a moment of the monotonic clock."""
+        if stop is not None:
+            self._poller.register(stop.fileno(), zmq.POLLIN)
+        try:
+            left = until - time.monotonic()
+            self._poller.poll(None if left == math.inf else math.ceil(max(0.0, left) * 1000))
+        finally:
+            if stop is not None:
+                self._poller.unregister(stop.fileno())
+
+    def receive(self, exchange: Exchange) -> None:
+        """Take what has arrived, at most a batch."""
+        try:
+            for _ in range(_BATCH):
+                message = self._channel.receive(self._channel.iopub)
+                if message is None:
+                    break
+                self._take(exchange, message)
+            while reply := self._channel.receive(self._channel.shell):
+                if reply.parent == exchange.request:
+                    exchange.reply, exchange.heard_at = reply.content, time.monotonic()
+        except Unreadable as error:
+            self._guard.close()
+            raise KernelDied(f"The kernel sent something that is no message ({error}); it was killed.") from error
+
+    def events(self, during: str) -> list[dict[str, Any]]:
+        """What the guardian has said. KernelDied if the kernel, or the guardian, has ended."""
+        events = self._guard.events()
+        for event in events:
+            if event["event"] == "started":
+                self.kernel_pid = event["pid"]
+            elif cause := cause_of_death(event, during):
+                raise KernelDied(cause)
+        return events
+
+    def _take(self, exchange: Exchange, message: Message) -> None:
+        if message.kind == "iopub_welcome":
+            self.is_subscribed = True
+        elif message.parent == exchange.request:
+            # What belongs to another request is the late output of an earlier cell: showing it here would be wrong.
+            exchange.messages += 1
+            exchange.heard_at = time.monotonic()
+            if message.kind == "status":
+                exchange.is_idle = exchange.is_idle or message.content.get("execution_state") == "idle"
+            elif exchange.output is not None:
+                exchange.output.take(message.kind, message.content)
+
+    def _heed_stop(self, exchange: Exchange, stop: StopSignal, now: float) -> None:
+        if stop and exchange.stop_at == math.inf:
+            exchange.stop_at = now + (self._drain_grace if stop.reason == "drain" else 0.0)
+        if now >= exchange.stop_at:
+            raise Stopped(stop.reason)
+
+    def _heed_limits(self, exchange: Exchange, now: float) -> None:
+        watch = exchange.watch
+        if exchange.breach:
+            if now >= exchange.kill_at:
+                self._guard.close()
+                raise KernelDied(f"{exchange.breach} It did not react to being interrupted, so its kernel was killed.")
+        elif exchange.is_half_done and now >= exchange.heard_at + _HALF_SECONDS:
+            self._guard.close()
+            raise KernelDied("The kernel's messages broke off at the end of a request; it was killed.")
+        else:
+            if watch.sample_seconds and now >= exchange.sample_at:
+                watch.seen(now, exchange.messages, work(self._guard.pid))
+                exchange.sample_at = now + watch.sample_seconds
+            exchange.breach = watch.breach(now)
+            if exchange.breach:
+                exchange.kill_at = now + _INTERRUPT_SECONDS
+                self._guard.interrupt()
