@@ -54,6 +54,8 @@ class Tally:
     hit: Counter[str] = field(default_factory=Counter)
     hit_in: Counter[str] = field(default_factory=Counter)
     missed: int = 0
+    #: The logs of the sessions that something is wrong with, and when they were hit.
+    evidence: dict[str, list[list[object]]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -83,7 +85,12 @@ def measure(options: Options) -> list[Row]:
             recovered,
             violations=tuple(tally.violations),
             notes=tuple(_notes(tally, recovered, options.seed)),
-            details={"hit": dict(tally.hit), "hit_in": dict(tally.hit_in), "ended_before_the_kill": tally.missed},
+            details={
+                "hit": dict(tally.hit),
+                "hit_in": dict(tally.hit_in),
+                "ended_before_the_kill": tally.missed,
+                "logs_of_violations": tally.evidence,
+            },
         )
     ]
 
@@ -128,6 +135,8 @@ def _one(fleet: Fleet, crew: Crew, options: Options, usual: Undisturbed, tally: 
         _check(fleet, session, usual, tally)
         if hit is not None:
             with tally.lock:
+                if session in tally.evidence:
+                    tally.evidence[session].append(["", killed_at, "KILL", hit])
                 tally.hit[hit] += 1
                 tally.hit_in[during] += 1
                 tally.recovered += _recovery(fleet.log(session).read(), killed_at)
@@ -164,9 +173,11 @@ def _check(fleet: Fleet, session: str, usual: Undisturbed, tally: Tally) -> None
     problems += [f"{session}: {name} is not that of an undisturbed job" for name in demo_job.RESULTS
                  if files.get(name) != usual.files[name]]  # fmt: skip
     if conversation(state) != usual.conversation:
-        problems.append(f"{session}: its conversation is not that of an undisturbed job: {conversation(state)}")
+        problems.append(f"{session}: its conversation is not that of an undisturbed job")
     with tally.lock:
         tally.violations += problems
+        if problems:
+            tally.evidence[session] = [[str(r.id), r.at, r.type, r.raw] for r in fleet.log(session).read()]
 
 
 def _recovery(records: list[Record], killed_at: float) -> list[float]:

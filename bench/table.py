@@ -52,7 +52,10 @@ def beside_text(item: Beside, ours: Sample | None, unit: str) -> str:
     if item.sample is None:
         return f"{item.what}: not measured ({item.source})"
     worst = f" (worst {amount(item.sample.worst, unit)})" if item.sample.count > 1 else ""
-    ratio = f" = {times(item.sample.median / ours.median)} ours" if ours is not None and ours.median else ""
+    ratio = ""
+    if ours is not None and ours.median:
+        more = item.sample.median / ours.median
+        ratio = f" = {times(more)} ours" if more > 2 else f"; ours is {times(1 / more)} that"
     return f"{item.what}: {amount(item.sample.median, unit)}{worst}, n={item.sample.count}{ratio}\n  {item.source}"
 
 
