@@ -22,7 +22,9 @@ from tests.redis_server import NoServer, RedisServer
 
 ROOT = Path(__file__).parent.parent
 
-_given = {name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OUTLAST_") or name == "RQ_REDIS_URL"}
+_given = {
+    name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OUTLAST_") or name == "RQ_REDIS_URL"
+}
 
 #: What the guard refused since the current test began: (event, address).
 _refused: list[tuple[str, str]] = []
@@ -112,7 +114,9 @@ def _started(directory: Path) -> RedisServer:
 def kernel_python() -> Path:
     """The Python of the kernels' own environment: `OUTLAST_TEST_KERNEL_PYTHON`, else `.venv-kernel` (`make venv`)."""
     given = _given.get("OUTLAST_TEST_KERNEL_PYTHON")
-    candidates = [Path(given)] if given else [base / ".venv-kernel/bin/python" for base in (Path(sys.prefix).parent, ROOT)]
+    candidates = (
+        [Path(given)] if given else [base / ".venv-kernel/bin/python" for base in (Path(sys.prefix).parent, ROOT)]
+    )
     for candidate in candidates:
         if candidate.exists():
             return candidate
