@@ -34,7 +34,7 @@ test: environment-dev ## run the tests [TESTS="tests/unit -k log"]
 lint: environment-dev ## check style, types and the direction of imports
 	@$(python) -m ruff check .
 	@$(python) -m mypy
-	@.venv/bin/lint-imports --no-timings
+	@.venv/bin/lint-imports
 
 .PHONY: bench
 bench: environment-dev ## measure, beside stock RQ and stock Open Interpreter [FIGURES="recovery turn"]
