@@ -212,7 +212,7 @@ def _finish(stage: Stage, options: Options, told: Told, tell: Teller) -> None:
             told.chart = options.output / CHART
             shutil.copyfile(chart, told.chart)
             tell.fact("chart", str(told.chart))
-            tell.fact("sha256", f"{digest(chart)} (the same wherever the kill is)")
+            tell.fact("sha256", f"{digest(chart)[:20]}…, the same wherever the kill is")
         attempts, cells = plural(len(past.attempts), "attempt"), plural(len(past.cells), "cell")
         again = [str(cell.number) for cell in past.cells if cell.runs > 1]
         how = f", each run once but for cell {', '.join(again)}, which was killed" if again else ", each run once"
@@ -232,7 +232,7 @@ def _finish(stage: Stage, options: Options, told: Told, tell: Teller) -> None:
     sys.stdout.flush()
     verify = [sys.executable, "-m", "outlast", "verify", SESSION]
     told.verified = subprocess.run(verify, env=stage.environment(), check=False).returncode == 0
-    tell.say(f"A copy of the log is {saved}; `outlast show` and `outlast logs` show such a session.", "dim")
+    tell.fact("log", f"{saved} (a copy: `outlast verify --file` checks it without Redis)")
 
 
 def _totals(path: Path, tell: Teller) -> None:
