@@ -49,6 +49,21 @@ def test_a_killed_worker_child_and_kernel_cost_nothing_but_the_cell_that_ran(sta
     assert fleet.job_status("job", "finished") == "finished"
 
 
+def test_a_variable_that_could_not_be_saved_is_named_and_the_interrupted_cell_still_runs(start: Start) -> None:
+    keeps = cell(1, "kept = 5\nlost = (n for n in range(9))")
+    fleet = start(script(keeps, cell(2, "print('working', flush=True)\n" + GATE + "print(kept)"), cell(3)))
+    fleet.enqueue("job")
+    fleet.wait("job", lambda state, record: record.type == "cell.output" and state.cell == 2)
+    fleet.kill_holder("job")
+    let_go(fleet, "job")
+    state = fleet.finished("job")
+    assert ran(fleet, "job") == ["1", "2", "2", "3"]
+    assert outputs(fleet.log("job").read())[1] == "working\n5"
+    kinds = [said.kind for said in state.said]
+    assert kinds == ["user", "reply", "output", "reply", "output", "note", "reply", "output", "reply"]
+    assert "lost" in state.said[5].text and "generator" in state.said[5].text and "kept" not in state.said[5].text
+
+
 def test_a_reply_cut_by_a_kill_is_continued_and_not_asked_again(start: Start) -> None:
     long_words = " ".join(f"word{number}" for number in range(60))
     fleet = start([{"text": f"{long_words}\n```python\nprint('ok')\n```", "delay": 0.05}, "Done."])

@@ -231,8 +231,8 @@ class Cells:
         self._untold |= missing
 
     def _tell(self) -> None:
-        """Name what is missing to the model, at a point of the conversation where a note may stand."""
-        if self._untold:
+        """Name what is missing to the model, once the conversation is at a point where a note may stand."""
+        if self._untold and self._hold.state.at in (At.TURN, At.ANSWERED):
             names = "; ".join(f"{name} ({why})" for name, why in sorted(self._untold.items()))
             self._untold = {}
             self._hold.append(NoteAdded(NOT_RESTORED.format(names=names)))

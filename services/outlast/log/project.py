@@ -127,7 +127,7 @@ class Projection:
                 self.turns, self.at = 0, At.TURN
             case r.NoteAdded():
                 self._say(Said("note", body.text))
-                self.at = At.TURN
+                self.at = At.TURN if self.at is At.ANSWERED else self.at
             case r.TurnWaiting():
                 self.seconds = max(0.0, self.seconds - body.seconds)
             case r.ContextShortened():
