@@ -72,7 +72,7 @@ class CellOutput:
         """The cell has ended: make its artifacts durable."""
         if self._images_refused:
             self.say(f"[{self._images_refused} figures were not kept: a cell may leave {_MOST_IMAGES} of them]")
-        images = [image.finish() for image in self._images]
+        images = [image for file in self._images if (image := self._keep(file))]
         self._images = []
         output, whole = self._transcript.finish(note)
         artifacts: tuple[Artifact, ...] = (*images, *([whole] if whole else []))
@@ -87,6 +87,14 @@ class CellOutput:
             self._live.flush(self._transcript.line)
         self._transcript.discard()
 
+    def _keep(self, image: ArtifactFile) -> Artifact | None:
+        try:
+            return image.finish()
+        except OSError as error:
+            image.discard()
+            self.say(f"[a figure could not be kept: {error.strerror}]")
+            return None
+
     def _show(self, final: str) -> None:
         self._live.add(final, time.monotonic())
 
@@ -96,7 +104,8 @@ class CellOutput:
             if not isinstance(text, str):
                 continue
             try:
-                image = base64.b64decode(text) if is_base64 else text.encode("utf-8", "replace")
+                plain = text.encode("utf-8", "replace")
+                image = base64.b64decode(plain.replace(b"\n", b""), validate=True) if is_base64 else plain
             except (binascii.Error, ValueError):
                 continue
             kept = sum(file.size for file in self._images)

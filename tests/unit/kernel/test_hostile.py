@@ -1,0 +1,189 @@
+"""What the sandbox writes is read as hostile; what it may see is chosen by us."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from outlast.errors import Refused
+from outlast.kernel.causes import cause_of_death
+from outlast.kernel.cell import CellOutput
+from outlast.kernel.checkpoints import find_manifest, manifest_digest, names_with_reasons
+from outlast.kernel.inside.session import DISPLAY_BYTES, TEXT_CHARS, bounded, bounded_display
+from outlast.kernel.launch import isolate, kernel_environment
+from outlast.kernel.workspace import Workspace
+from outlast.settings import Settings
+
+
+def manifest(directory: Path, checkpoint: str, text: str = "{}") -> str:
+    (directory / checkpoint).mkdir()
+    (directory / checkpoint / "manifest.json").write_text(text)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def test_a_manifest_is_found_by_its_digest(tmp_path: Path) -> None:
+    manifest(tmp_path, "1-aa", "{1}")
+    digest = manifest(tmp_path, "2-bb", "{2}")
+    assert find_manifest(tmp_path, digest) == tmp_path / "2-bb/manifest.json"
+    assert manifest_digest(tmp_path, "2-bb/manifest.json") == digest
+    assert find_manifest(tmp_path, "0" * 64) is None
+
+
+@pytest.mark.parametrize(
+    "name", [None, 7, "", "manifest.json", "../x/manifest.json", "/etc/passwd", "a/b/manifest.json", ".a/manifest.json"]
+)
+def test_a_manifest_elsewhere_is_refused(tmp_path: Path, name: object) -> None:
+    with pytest.raises(ValueError, match="no proper name"):
+        manifest_digest(tmp_path, name)
+
+
+def test_a_manifest_behind_a_link_or_a_pipe_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    digest = manifest(tmp_path / "there", "1-aa")
+    directory = tmp_path / "checkpoints"
+    (directory / "2-bb").mkdir(parents=True)
+    (directory / "1-aa").symlink_to(tmp_path / "there/1-aa")
+    (directory / "2-bb/manifest.json").symlink_to(tmp_path / "there/1-aa/manifest.json")
+    assert find_manifest(directory, digest) is None
+    (directory / "3-cc").mkdir()
+    os.mkfifo(directory / "3-cc/manifest.json")
+    with pytest.raises(ValueError, match="no manifest"):
+        manifest_digest(directory, "3-cc/manifest.json")
+
+
+def test_names_of_missing_variables_are_bounded_and_printable() -> None:
+    names = names_with_reasons({"a\x1b[31m": "b\n" + "c" * 10_000, **{str(number): "" for number in range(5000)}})
+    assert len(names) == 1000
+    assert names["a\ufffd[31m"].startswith("b\ufffdc") and len(names["a\ufffd[31m"]) == 500
+    assert names_with_reasons(["no", "mapping"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("stream", {}),
+        ("stream", {"text": ["list"]}),
+        ("error", {"traceback": "text"}),
+        ("error", {"traceback": [1, None]}),
+        ("display_data", {"data": []}),
+        ("display_data", {"data": {"image/png": "no base64!", "text/plain": 7}}),
+        ("execute_result", {"data": {"image/png": {"a": 1}}}),
+        ("unknown", {"data": 1}),
+    ],
+)
+def test_a_message_of_the_wrong_shape_hurts_nobody(tmp_path: Path, kind: str, content: dict[str, Any]) -> None:
+    settings = Settings(workspaces=str(tmp_path))
+    output = CellOutput(Workspace.open(settings, "s"), settings, 1, lambda _: None)
+    output.take(kind, content)
+    assert output.finish("ok").artifacts == ()
+
+
+def test_no_more_than_a_hundred_figures_are_kept(tmp_path: Path) -> None:
+    settings = Settings(workspaces=str(tmp_path))
+    output = CellOutput(Workspace.open(settings, "s"), settings, 1, lambda _: None)
+    for _ in range(105):
+        output.take("display_data", {"data": {"image/png": "AAAA"}})
+    result = output.finish("ok")
+    assert len(result.artifacts) == 100 + 1  # The names of the figures are more text than the model sees.
+    assert "[5 figures were not kept" in result.output
+
+
+def test_a_display_that_is_too_large_becomes_a_sentence() -> None:
+    assert bounded_display({"text/plain": "small"}) == {"text/plain": "small"}
+    shown = bounded_display({"text/html": "x" * (DISPLAY_BYTES + 1), "text/plain": "repr"})
+    assert shown == {"text/plain": "repr\n[not shown, larger than 4 MiB: text/html of 4.0 MiB]"}
+
+
+def test_texts_of_errors_are_cut_and_can_be_sent() -> None:
+    short = bounded({"traceback": ["x" * 10_000_000] * 1000, "evalue": "\ud800", "count": 3})
+    assert len(short["traceback"]) == 64 and all(len(line) < TEXT_CHARS + 100 for line in short["traceback"])
+    assert short["evalue"].encode() and short["count"] == 3
+
+
+def test_the_kernels_environment_is_an_allow_list() -> None:
+    source = {
+        "OUTLAST_MODEL_KEY": "s",
+        "REDIS_PASSWORD": "s",
+        "AWS_SECRET": "s",
+        "PATH": "/bin",
+        "TZ": "UTC",
+        "HOME": "/root",
+    }
+    environment = kernel_environment(source, "/k/bin/python", "abc", "/w/abc")
+    assert "s" not in environment.values()
+    assert environment["PATH"] == "/k/bin:/bin" and environment["TZ"] == "UTC"
+    assert environment["HOME"] == "/w/abc/home" and environment["OUTLAST_KERNEL_OF"] == "abc"
+
+
+def test_an_unknown_sandbox_mode_fails_closed() -> None:
+    isolate("off")
+    with pytest.raises(RuntimeError, match="strict"):
+        isolate("strict")
+
+
+@pytest.mark.parametrize("session", ["", "..", ".hidden", "a/b", "a\0b", "x" * 201, "naïve"])
+def test_a_session_id_that_names_no_directory_is_refused(tmp_path: Path, session: str) -> None:
+    with pytest.raises(Refused, match="cannot name a directory"):
+        Workspace.open(Settings(workspaces=str(tmp_path)), session)
+
+
+def test_a_workspace_is_private_and_opening_it_again_changes_nothing(tmp_path: Path) -> None:
+    settings = Settings(workspaces=str(tmp_path / "sessions"))
+    workspace = Workspace.open(settings, "etl_pipeline_20250405")
+    (workspace.files / "kept").write_text("kept")
+    assert Workspace.open(settings, "etl_pipeline_20250405") == workspace
+    assert (workspace.files / "kept").read_text() == "kept"
+    for directory in (workspace.files, workspace.artifacts, workspace.checkpoints, workspace.tmp):
+        assert directory.stat().st_mode & 0o777 == 0o700
+
+
+def test_inputs_are_linked_and_a_replaced_input_stays(tmp_path: Path) -> None:
+    data = tmp_path / "sales.csv"
+    data.write_text("a,b\n")
+    workspace = Workspace.open(Settings(workspaces=str(tmp_path / "sessions")), "s")
+    workspace.link_inputs([data])
+    assert (workspace.files / "sales.csv").read_text() == "a,b\n"
+    (workspace.files / "sales.csv").unlink()
+    (workspace.files / "sales.csv").write_text("cleaned")
+    workspace.link_inputs([data])
+    assert (workspace.files / "sales.csv").read_text() == "cleaned" and data.read_text() == "a,b\n"
+
+
+def test_changed_files_are_those_written_since(tmp_path: Path) -> None:
+    workspace = Workspace.open(Settings(workspaces=str(tmp_path)), "s")
+    (workspace.files / "sub").mkdir()
+    for name, at in [("old", 100), ("new", 200), ("sub/newer", 300)]:
+        (workspace.files / name).write_text(name)
+        os.utime(workspace.files / name, (at, at))
+    (workspace.files / "loop").symlink_to(".")
+    os.utime(workspace.files / "loop", (100, 100), follow_symlinks=False)
+    assert workspace.changed_since(200) == ("new", "sub/newer")
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (
+            {"event": "exit", "status": 3, "signal": 0, "memory": False, "words": "last\nwords"},
+            "exit status 3 while cell 1 ran. last words",
+        ),
+        (
+            {"event": "exit", "status": 0, "signal": 11, "memory": False, "words": ""},
+            "SIGSEGV while cell 1 ran (a crash in native code)",
+        ),
+        ({"event": "exit", "status": 0, "signal": 9, "memory": True, "words": ""}, "because memory ran out"),
+        ({"event": "exit", "status": 0, "signal": 99, "memory": False, "words": ""}, "signal 99"),
+        ({"event": "gone"}, "its guardian has ended"),
+        ({"event": "lapsed"}, "no"),
+    ],
+)
+def test_a_death_has_a_cause_that_names_the_signal(event: dict[str, Any], words: str) -> None:
+    assert words in cause_of_death(event, "cell 1 ran")
+
+
+def test_what_is_no_death_has_no_cause() -> None:
+    assert cause_of_death({"event": "started", "pid": 1}, "cell 1 ran") == ""
