@@ -67,8 +67,13 @@ def parse_request(job_id: str, raw: Mapping[bytes, bytes]) -> Request:
         text=text,
         options=options,
         max_seconds=_timeout(raw) if limit is None else limit,
-        queue=raw.get(b"origin", b"").decode("utf-8", "replace") or "default",
+        queue=queue_of(raw),
     )
+
+
+def queue_of(raw: Mapping[bytes, bytes]) -> str:
+    """The queue that the job came through."""
+    return raw.get(b"origin", b"").decode("utf-8", "replace") or "default"
 
 
 def _refuse_extras(raw: Mapping[bytes, bytes]) -> None:

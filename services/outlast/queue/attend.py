@@ -11,7 +11,7 @@ import redis
 from redis.connection import ConnectionPool
 from rq.connections import parse_connection
 
-from outlast.attempt.request import Request, parse_request
+from outlast.attempt.request import Request, parse_request, queue_of
 from outlast.errors import LogDamaged, RedisAway, Refused
 from outlast.log.records import SessionOpened
 from outlast.queue import points
@@ -83,7 +83,7 @@ class Attendant:
         except Refused as refused:
             # A used --job-id: the session's own request is in its log, whatever RQ's hash now says.
             refusal = str(refused)
-            request = Request("run", job_id, job_id, "", queue=raw.get(b"origin", b"").decode("utf-8", "replace") or "default")
+            request = Request("run", job_id, job_id, "", queue=queue_of(raw))
         try:
             view = self._view(request, raw)
             if refusal and view.opened is None:
@@ -240,9 +240,7 @@ class Attendant:
         return outcome
 
     def _read_outcome(self, request: Request) -> Outcome:
-        # The log waits for Redis without a tick; it is asked only when Redis is there.
-        self._worker.connection.ping()
-        return self._attempts.outcome(self._worker.connection, request.session)
+        return self._pulse.during(lambda: self._attempts.outcome(self._worker.connection, request.session))
 
     def _deliver(self, session: str, kind: str, source: str, body: dict[str, str]) -> None:
         def once() -> None:

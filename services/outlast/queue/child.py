@@ -19,7 +19,7 @@ import signal
 from collections.abc import Callable
 from typing import Never
 
-from outlast.errors import Refused
+from outlast.errors import LogDamaged, Refused
 from outlast.stop import StopSignal
 
 log = logging.getLogger(__name__)
@@ -107,7 +107,7 @@ def _begin(parent: int, told: int, body: Callable[[StopSignal], None], blocked: 
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         body(stop)
         code = 0
-    except Refused as refusal:
+    except (Refused, LogDamaged) as refusal:
         os.write(told, json.dumps(str(refusal)[:_LONGEST_REFUSAL]).encode())
         code = 0
     except BaseException as error:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import redis
 from rq.defaults import RQ_KEY_PREFIX
@@ -173,6 +175,32 @@ class Pulse:
             self._pause = min(2 * self._pause, LONGEST_PAUSE)
             self._next_beat = 0.0
             self.tick()
+
+    def during(self, work: Callable[[], T]) -> T:
+        """The result of `work`, ticking meanwhile; for what may take longer than a lease, such as reading a long log.
+
+        The one place with a second thread: it has ended before anything is forked.
+        """
+        done: SimpleQueue[tuple[T | None, BaseException | None]] = SimpleQueue()
+
+        def run() -> None:
+            try:
+                done.put((work(), None))
+            except BaseException as error:
+                done.put((None, error))
+
+        threading.Thread(target=run, name="reader", daemon=True).start()
+        while True:
+            try:
+                result, error = done.get(timeout=max(self.until_beat(), FIRST_PAUSE))
+            except Empty:
+                self.tick()
+                if self._stop.overdue(LEAVE_SECONDS):
+                    raise LeaseLost from None
+                continue
+            if error is not None:
+                raise error
+            return cast(T, result)
 
     def suspended(self, key: str) -> bool:
         """Whether `rq suspend` is in force."""

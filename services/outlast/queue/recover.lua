@@ -20,7 +20,12 @@ if seen ~= '' and redis.call('HGET', leases, lease) ~= seen then
 end
 redis.call('HDEL', leases, lease)
 
+local queues = redis.call('HGET', registration, 'queues') or ''
+
 local function to_front(job)
+  for queue in string.gmatch(queues, '[^,]+') do
+    redis.call('ZREM', prefix .. ':wip:' .. queue, job .. ':' .. lease)
+  end
   local key = prefix .. ':job:' .. job
   local known = redis.call('HMGET', key, 'origin', 'status', 'outlast_session', 'data')
   if not known[4] or known[2] == 'canceled' then
@@ -56,7 +61,6 @@ for i = #jobs, 1, -1 do
 end
 
 if redis.call('HGET', registration, 'outlast_lease') == lease then
-  local queues = redis.call('HGET', registration, 'queues') or ''
   for queue in string.gmatch(queues, '[^,]+') do
     redis.call('SREM', prefix .. ':workers:' .. queue, registration)
   end

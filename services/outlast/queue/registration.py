@@ -50,13 +50,14 @@ class Registration:
                 if leases.recover(lease, counter) is not None:
                     log.warning("worker.recovered", extra={"lease": lease, "worker": name})
             time.sleep(lease_seconds / 8)
-        if self._connection.exists(self._worker.key):
-            # Left behind by a worker that died between its lease and its registration, or was recovered.
-            self._connection.delete(self._worker.key)
+        # Left behind by a worker that died between its lease and its registration.
+        self._connection.delete(self._worker.key)
 
     def register(self, lease: str) -> None:
         """Show this worker to RQ, under `lease`."""
-        if not self._connection.exists(self._worker.key):
+        if not self._connection.hexists(self._worker.key, "birth"):
+            # RQ would take a remainder of the hash for another worker of this name.
+            self._connection.delete(self._worker.key)
             self._worker.register_birth()  # type: ignore[no-untyped-call]  # RQ
             self._worker.set_state(self._worker.get_state())
         self._connection.hset(self._worker.key, "outlast_lease", lease)

@@ -22,7 +22,8 @@ end
 local waiters = redis.call('LRANGE', KEYS[4], 0, -1)
 for i = #waiters, 1, -1 do
   local key = prefix .. ':job:' .. waiters[i]
-  if waiters[i] ~= job and redis.call('EXISTS', key) == 1 then
+  local status = redis.call('HGET', key, 'status')
+  if waiters[i] ~= job and status and status ~= 'canceled' then
     redis.call('HSET', key, 'status', 'queued')
     redis.call('LPUSH', prefix .. ':queue:' .. (redis.call('HGET', key, 'origin') or 'default'), waiters[i])
   end

@@ -125,11 +125,12 @@ class Settlement:
 
     def restore_call(self, job_id: str, opened: SessionOpened) -> None:
         """Write the request that opened the session back into a hash that a second `rq enqueue` overwrote."""
-        call = ("outlast.run", None, (opened.prompt,), dict(opened.options))
+        limit = {} if opened.max_seconds is None else {"max_seconds": opened.max_seconds}
+        call = ("outlast.run", None, (opened.prompt,), {**opened.options, **limit})
         fields = {
             "data": zlib.compress(dump_plain(call)),
             "description": f"outlast.run({opened.prompt[:200]!r})",
-            "timeout": str(RQ_DEFAULT_TIMEOUT if opened.max_seconds is None else opened.max_seconds),
+            "timeout": str(RQ_DEFAULT_TIMEOUT),
         }
         if self._connection.exists(keys.job_key(job_id)):
             self._connection.hset(keys.job_key(job_id), mapping=fields)  # type: ignore[arg-type]
@@ -145,7 +146,7 @@ class Settlement:
                 job._handle_success(ttl, pipeline, worker_name=self._worker.name)
             job.cleanup(ttl, pipeline=pipeline, remove_from_queue=False)
 
-        return self._end(request.job, request.session, self.raw(request.job), JobStatus.FINISHED, outcome)
+        return self._end(request.job, request.session, request.queue, JobStatus.FINISHED, outcome)
 
     def fail(self, request: Request, reason: str, *, stopped: bool = False) -> bool:
         """FAILED (or STOPPED) with `reason`; queued again if the job has retries. False if it is no longer ours."""
@@ -159,7 +160,7 @@ class Settlement:
                 job._handle_failure(reason, pipeline, worker_name=self._worker.name)
 
         status = JobStatus.STOPPED if stopped else JobStatus.FAILED
-        return self._end(request.job, request.session, self.raw(request.job), status, outcome)
+        return self._end(request.job, request.session, request.queue, status, outcome)
 
     def refuse(self, job_id: str, raw: Raw, reason: str) -> bool:
         """FAILED with `reason`, without retries, callbacks, webhooks, or anything that a reader would execute."""
@@ -178,7 +179,7 @@ class Settlement:
                 pipeline.hdel(job.key, *removed)
             job._handle_failure(reason, pipeline, worker_name=self._worker.name)
 
-        return self._end(job_id, "", kept, JobStatus.FAILED, outcome)
+        return self._end(job_id, "", "default", JobStatus.FAILED, outcome, kept)
 
     def _refuse_id(self, job_id: str, raw: Raw, reason: str) -> bool:
         """As `refuse`, where RQ makes no object of a job with such an id."""
@@ -195,19 +196,24 @@ class Settlement:
         self,
         job_id: str,
         session: str,
-        raw: Raw,
+        queue_name: str,
         status: JobStatus,
         outcome: Callable[[Job, Queue, Pipeline], None],
+        raw: Raw | None = None,
     ) -> bool:
-        """Store an outcome, move dependents on and let go of the job, all in one transaction."""
+        """Store an outcome, move dependents on and let go of the job, all in one transaction.
+
+        `raw` is the hash to go by, if not the stored one.
+        """
+        raw = self.raw(job_id) if raw is None else raw
         if not raw:
             # Deleted by its owner while it ran: there is nothing to store, but others may wait.
             with self._connection.pipeline() as pipeline:
-                self._let_go(job_id, session, "default", pipeline)
+                self._let_go(job_id, session, queue_name, pipeline)
                 pipeline.execute()
             return True
         job = read_job(self._connection, job_id, raw)
-        job.origin = job.origin or "default"
+        job.origin = job.origin or queue_name
         job.ended_at = datetime.now(UTC)
         queue = Queue(job.origin, connection=self._connection, job_class=Job, serializer=PlainSerializer)
         with self._connection.pipeline() as pipeline:

@@ -31,6 +31,7 @@ import rq
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 from rq.defaults import DEFAULT_LOGGING_DATE_FORMAT, DEFAULT_LOGGING_FORMAT
+from rq.serializers import DefaultSerializer
 from rq.suspension import WORKERS_SUSPENDED
 from rq.worker import DequeueStrategy, WorkerStatus
 
@@ -56,7 +57,7 @@ SOCKET_SECONDS = 5.0
 #: waits for one list only, and BLPOP, which waits for several, drops a job if its caller dies.
 SEVERAL_QUEUES_SLICE = 0.1
 
-_STOCK_SERIALIZERS = (None, "rq.serializers.DefaultSerializer", "pickle")
+_STOCK_SERIALIZERS = (None, "rq.serializers.DefaultSerializer", "pickle", DefaultSerializer)
 
 
 class Worker(rq.Worker):
@@ -110,15 +111,15 @@ class Worker(rq.Worker):
         """
         logs.configure(self.settings.log_format, logging_level)
         self._dequeue_strategy = dequeue_strategy
+        stop = StopRequests()
+        stop.install()
         work = self.attempts or attempts()
         work.prepare()
-        stop = StopRequests()
         pulse = Pulse(self, Registration(self), stop, self.settings)
         attendant = Attendant(self, pulse, stop, work)
         intake = _Intake(self, pulse)
         worked, idle_since = 0, time.monotonic()
         idle_limit = math.inf if max_idle_time is None else max_idle_time
-        stop.install()
         try:
             pulse.begin()
             while not stop and (max_jobs is None or worked < max_jobs):
@@ -195,4 +196,7 @@ class _Intake:
         # To Redis, 0 means for ever.
         wait: Any = max(seconds, 0.01)
         job: Any = self._connection.blmove(queues[0].key, hand, wait)
-        return bytes(job) if job is not None else None
+        if job is None:
+            return None
+        self._worker.reorder_queues(reference_queue=queues[0])
+        return bytes(job)

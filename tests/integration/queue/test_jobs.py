@@ -73,7 +73,8 @@ def test_what_the_session_refuses_fails_the_job_with_its_sentence(site: Site) ->
 
 
 @pytest.mark.parametrize(
-    ("words", "part"), [(("go", "colour=red"), "'colour' is no option"), (("prompt=",), "empty"), (("a", "b"), "quotes")]
+    ("words", "part"),
+    [(("go", "colour=red"), "'colour' is no option"), (("prompt=",), "empty"), (("a", "b"), "quotes")],
 )
 def test_a_request_that_cannot_succeed_fails_at_once_with_one_sentence(
     site: Site, words: tuple[str, ...], part: str
@@ -89,7 +90,8 @@ def test_a_job_that_waits_for_another_runs_after_it(site: Site) -> None:
     failed = site.enqueue("--job-id=failing", "fail")
     never = site.enqueue("--depends-on=failing", "go")
     site.burst()
-    assert [site.status(job) for job in (first, second, failed, never)] == ["finished", "finished", "failed", "deferred"]
+    statuses = [site.status(job) for job in (first, second, failed, never)]
+    assert statuses == ["finished", "finished", "failed", "deferred"]
 
 
 def test_a_scheduled_job_runs_when_it_is_due(site: Site) -> None:
@@ -110,6 +112,33 @@ def test_a_job_that_was_deleted_while_it_waited_is_passed_over(site: Site) -> No
     site.connection.delete(f"rq:job:{job}")
     site.burst()
     assert site.status(other) == "finished" and site.nothing_left() and not site.attempts(job)
+
+
+def test_a_job_that_is_deleted_while_it_runs_leaves_nothing_behind(site: Site) -> None:
+    worker = site.start()
+    job = site.enqueue("hold")
+    site.began(job, 1)
+    site.connection.delete(f"rq:job:{job}")
+    site.let_go(job)
+    site.until_status(site.enqueue("go"), "finished")
+    assert site.closings(job) == ["finished"] and site.nothing_left() and worker.poll() is None
+
+
+def test_a_deleted_job_of_a_dead_worker_is_forgotten(site: Site) -> None:
+    worker = site.start()
+    job = site.enqueue("hold")
+    child = site.began(job, 1)
+    site.connection.delete(f"rq:job:{job}")
+    site.kill(worker, child)
+    site.start()
+    site.until("nothing is left", site.nothing_left)
+    assert "0 executing" in site.rq("info").stdout
+
+
+def test_a_worker_pool_of_rq_runs_our_workers(site: Site) -> None:
+    jobs = [site.enqueue("go") for _ in range(3)]
+    site.rq("worker-pool", "--burst", "-n", "2", "-w", "tests.integration.queue.workers.Worker")
+    assert [site.status(job) for job in jobs] == ["finished"] * 3
 
 
 def test_a_running_job_shows_in_rq_info_and_stays_however_often_that_cleans_up(site: Site) -> None:

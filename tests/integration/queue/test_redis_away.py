@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 
-from tests.integration.queue.site import Site
+from rq.command import send_shutdown_command
+
+from tests.integration.queue.site import LEASE, Site
 from tests.redis_server import RedisServer
 
 
@@ -56,12 +59,18 @@ def test_a_running_job_outlives_redis_and_is_not_taken_over(own_redis: RedisServ
     assert [own_site.lease_of(worker), own_site.lease_of(other)] == leases
 
 
+def test_commands_reach_a_worker_after_redis_came_back(own_redis: RedisServer, own_site: Site) -> None:
+    worker = own_site.start("Worker", "--name", "w")
+    own_site.lease_of(worker)
+    own_redis.kill()
+    own_redis.restart()
+    own_site.until_status(own_site.enqueue("go"), "finished")
+    send_shutdown_command(own_site.connection, "w")
+    assert worker.wait(60) == 0
+
+
 def pause(site: Site) -> None:
     """Let two leases pass; what is tested is that time without Redis does not count."""
-    import time
-
-    from tests.integration.queue.site import LEASE
-
     time.sleep(2 * LEASE)
 
 

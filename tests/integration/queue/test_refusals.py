@@ -153,7 +153,8 @@ def test_hostile_fields_of_a_dependent_are_not_touched_when_it_is_enqueued(
     path, trace = planted
     site.enqueue("--job-id=first", "go")
     site.enqueue("--job-id=second", "--depends-on=first", "go")
-    site.connection.hset("rq:job:second", mapping={"data": EVIL_DATA["a bomb"], "success_callback_name": "planted.call"})
+    evil = {"data": EVIL_DATA["a bomb"], "success_callback_name": "planted.call"}
+    site.connection.hset("rq:job:second", mapping=evil)
     serve(site, path)
     assert site.status("first") == "finished" and site.failure("second") and not trace.exists()
 

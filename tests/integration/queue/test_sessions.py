@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from outlast.log.records import UserMessage
+from rq.job import Job
 
+from outlast.log.records import UserMessage
 from tests.integration.queue.site import Site
 
 
@@ -12,8 +13,6 @@ def messages(site: Site, session: str) -> list[str]:
 
 
 def stored_prompt(site: Site, job: str) -> str:
-    from rq.job import Job
-
     args = Job.fetch(job, connection=site.connection).args
     return str(args[0])
 
@@ -53,6 +52,14 @@ def test_another_prompt_after_the_end_is_refused_and_the_job_ends_as_the_session
     log = site.burst()
     assert "request.refused" in log and "outlast.chat etl" in log
     assert site.status("etl") == "finished" and stored_prompt(site, "etl") == "one" and site.attempts("etl") == 1
+
+
+def test_the_limit_of_the_first_request_is_restored_with_it(site: Site) -> None:
+    site.enqueue("--job-id=etl", "--timeout=90", "one")
+    site.burst()
+    site.enqueue("--job-id=etl", "two")
+    site.burst()
+    assert Job.fetch("etl", connection=site.connection).kwargs == {"max_seconds": 90.0}
 
 
 def test_another_prompt_after_rq_forgot_the_job_is_refused_too(site: Site) -> None:
@@ -110,6 +117,20 @@ def test_a_message_to_a_failed_session_continues_it(site: Site) -> None:
     chat = site.enqueue(session, "try it another way", function="outlast.chat")
     site.burst()
     assert site.status(chat) == "finished" and site.closings(session) == ["failed", "finished"]
+
+
+def test_a_message_that_was_cancelled_while_it_waited_stays_cancelled(site: Site) -> None:
+    site.start()
+    session = site.enqueue("hold")
+    site.began(session, 1)
+    chat = site.enqueue(session, "more", function="outlast.chat")
+    site.start()
+    site.until("the message waits", lambda: site.connection.llen(f"outlast:{{{session}}}:waiters") == 1)
+    Job.fetch(chat, connection=site.connection).cancel()
+    site.let_go(session)
+    site.until_status(session, "finished")
+    site.until("nothing is left", site.nothing_left)
+    assert site.status(chat) == "canceled"
 
 
 def test_a_message_to_no_session_fails_with_the_way_out(site: Site) -> None:

@@ -16,6 +16,7 @@ and no kernel.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -62,10 +63,8 @@ class Played:
         if request.text.startswith("broken"):
             os.kill(os.getpid(), signal.SIGKILL)
         log = RedisLog(connection, request.session, give_up=lambda: bool(stop))
-        try:
+        with contextlib.suppress(Fenced, RedisAway):
             self._play(log, request, holder, worker, connection, stop)
-        except (Fenced, RedisAway):
-            pass
 
     def _play(
         self, log: RedisLog, request: Request, holder: str, worker: str, connection: redis.Redis, stop: StopSignal
@@ -73,7 +72,7 @@ class Played:
         records = log.read()
         tail = Tail(records[-1].id, records[-1].digest, len(records)) if records else EMPTY
         opening = AttemptOpened(worker, "crash" if records else "first", request.job, "here")
-        writer = log.open_attempt(opening, holder=holder, expected=tail, session=SessionOpened(request.text))
+        writer = log.open_attempt(opening, holder=holder, expected=tail, session=opened(request))
         connection.rpush(f"began:{request.session}", f"{writer.attempt} {os.getpid()}")
         seen = {record.body.source for record in records if isinstance(record.body, UserMessage)}
 
@@ -90,7 +89,7 @@ class Played:
         if request.text.startswith("fail"):
             writer.close(AttemptClosed("failed", "It failed as told."), state="failed")
             return
-        while request.text.startswith(("hold", "stubborn")) and not connection.exists(f"go:{request.session}"):
+        while request.text.startswith(("hold", "stubborn")) and not _may_go(connection, request.session):
             if stop and not request.text.startswith("stubborn"):
                 how = "drained" if stop.reason == "drain" else "failed"
                 writer.close(AttemptClosed(how, f"stopped: {stop.reason}"), state=how)
@@ -110,6 +109,17 @@ class Played:
             return Outcome("open")
         result = {"attempts": records[-1].id.attempt} if last.how == "finished" else None
         return Outcome(last.how, last.reason, result)
+
+
+def opened(request: Request) -> SessionOpened:
+    return SessionOpened(request.text, dict(request.options), max_seconds=request.max_seconds)
+
+
+def _may_go(connection: redis.Redis, session: str) -> bool:
+    try:
+        return bool(connection.exists(f"go:{session}"))
+    except redis.RedisError:
+        return False
 
 
 class Worker(outlast.queue.Worker):
