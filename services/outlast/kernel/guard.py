@@ -72,6 +72,8 @@ class Guard:
 
     def events(self) -> list[dict[str, Any]]:
         """What it has said since the last call; `{"event": "gone"}` at its end."""
+        if self._is_closed:
+            return [{"event": "gone"}]
         ended = False
         try:
             while data := os.read(self._status, 65536):

@@ -78,7 +78,8 @@ _ = subprocess.run(['sh', '-c', 'echo fourth'])
 
 def test_forked_children_may_print(shared: Session) -> None:
     code = """
-import os
+import os, warnings
+warnings.simplefilter('ignore')  # From 3.12 on a fork beside threads is warned of.
 pid = os.fork()
 if pid == 0:
     print('from the child', flush=True)

@@ -24,7 +24,8 @@ ROOT = Path(__file__).parents[3]
 
 #: Leaves a child, a child in a session of its own, and a daemon that was forked twice; prints their pids.
 BROOD = """
-import os, subprocess, time
+import os, subprocess, time, warnings
+warnings.simplefilter('ignore')  # From 3.12 on a fork beside threads is warned of.
 pids = [subprocess.Popen(['sleep', '1000']).pid]
 pids.append(subprocess.Popen(['sleep', '1000'], start_new_session=True, env={}).pid)
 read_end, write_end = os.pipe()
@@ -243,7 +244,8 @@ def test_a_socket_path_that_is_too_long_is_refused_with_the_setting_that_mends_i
 
 def test_orphans_are_reaped_while_the_kernel_lives(shared: Session) -> None:
     code = """
-import os
+import os, warnings
+warnings.simplefilter('ignore')
 for _ in range(20):
     if os.fork() == 0:
         os.fork()
