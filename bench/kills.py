@@ -27,13 +27,16 @@ from .crew import PARTS, Crew
 from .figure import Options, Row
 from .lanes import run_lanes
 from .outlast_jobs import enqueue, holder_of, problems_of
-from .sample import Sample
+from .sample import Goal, Sample
+from .table import amount
 
 LANES = 2
 #: Seconds for one job, its recovery included.
 PATIENCE = 180.0
 #: Jobs that may end before their kill, in a row, before something is wrong with the instants.
 MISSES = 20
+#: Shares of the recoveries whose times are named.
+SHARES = (0.1, 0.5, 0.9, 0.99, 1.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +52,14 @@ class Undisturbed:
 class Tally:
     """What the lanes found out together."""
 
-    recovered: list[float] = field(default_factory=list)
+    #: By what was hit: seconds from the kill to going on.
+    recovered: dict[str, list[float]] = field(default_factory=lambda: {part: [] for part in PARTS})
     violations: list[str] = field(default_factory=list)
     hit: Counter[str] = field(default_factory=Counter)
     hit_in: Counter[str] = field(default_factory=Counter)
     missed: int = 0
     #: The logs of the sessions that something is wrong with, and when they were hit.
-    evidence: dict[str, list[list[object]]] = field(default_factory=dict)
+    wrong: dict[str, list[list[object]]] = field(default_factory=dict)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -77,22 +81,33 @@ def measure(options: Options) -> list[Row]:
 
             tally.violations += run_lanes(LANES, jobs, work)
             tally.violations += crew.ended
-    recovered = Sample.of(tally.recovered) if tally.recovered else None
     return [
         Row(
             "kills",
-            f"{sum(tally.hit.values())} jobs, one SIGKILL each: kill to going on",
-            recovered,
+            f"jobs lost, doubled or different, of {sum(tally.hit.values())} with one SIGKILL each",
+            Sample.of([len(tally.wrong)]),
+            unit="count",
+            goal=Goal(worst=0),
             violations=tuple(tally.violations),
-            notes=tuple(_notes(tally, recovered, options.seed)),
+            notes=(_note(tally, options.seed),),
             details={
                 "hit": dict(tally.hit),
                 "hit_in": dict(tally.hit_in),
                 "ended_before_the_kill": tally.missed,
-                "logs_of_violations": tally.evidence,
+                "logs_of_violations": tally.wrong,
             },
-        )
+        ),
+        _recoveries("worker killed, with or without the rest: kill to going on", tally, "all", "worker"),
+        _recoveries("child or kernel killed: kill to going on", tally, "child", "kernel"),
     ]
+
+
+def _recoveries(what: str, tally: Tally, *parts: str) -> Row:
+    """The times after kills of some kinds, and how they are spread."""
+    values = [value for part in parts for value in tally.recovered[part]]
+    sample = Sample.of(values) if values else None
+    spread = [f"{share:.0%} within {amount(sample.at_least_of(share), 's')}" for share in SHARES] if sample else []
+    return Row("kills", what, sample, notes=(f"{what}: {', '.join(spread)}",) if spread else ())
 
 
 def undisturbed(fleet: Fleet) -> Undisturbed:
@@ -131,15 +146,15 @@ def _one(fleet: Fleet, crew: Crew, options: Options, usual: Undisturbed, tally: 
         _send(fleet, session)
         time.sleep(max(0.0, sent_at + chance.uniform(0, usual.seconds) - time.time()))
         killed_at, hit = _kill(fleet, crew, session, part)
-        during = records[-1].type if (records := fleet.log(session).read()) else "before its first record"
+        during = records[-1].type if (records := fleet.log(session).read()) else "its enqueueing"
         _check(fleet, session, usual, tally)
         if hit is not None:
             with tally.lock:
-                if session in tally.evidence:
-                    tally.evidence[session].append(["", killed_at, "KILL", hit])
+                if session in tally.wrong:
+                    tally.wrong[session].append(["", killed_at, "KILL", hit])
                 tally.hit[hit] += 1
                 tally.hit_in[during] += 1
-                tally.recovered += _recovery(fleet.log(session).read(), killed_at)
+                tally.recovered[hit] += _recovery(fleet.log(session).read(), killed_at)
         shutil.rmtree(fleet.workspaces / session, ignore_errors=True)
         if hit is not None:
             return
@@ -177,7 +192,7 @@ def _check(fleet: Fleet, session: str, usual: Undisturbed, tally: Tally) -> None
     with tally.lock:
         tally.violations += problems
         if problems:
-            tally.evidence[session] = [[str(r.id), r.at, r.type, r.raw] for r in fleet.log(session).read()]
+            tally.wrong[session] = [[str(r.id), r.at, r.type, r.raw] for r in fleet.log(session).read()]
 
 
 def _recovery(records: list[Record], killed_at: float) -> list[float]:
@@ -186,13 +201,7 @@ def _recovery(records: list[Record], killed_at: float) -> list[float]:
     return [record.at - killed_at for record in records if record.at > killed_at and record.type in signs][:1]
 
 
-def _notes(tally: Tally, recovered: Sample | None, seed: int) -> list[str]:
+def _note(tally: Tally, seed: int) -> str:
     hit = ", ".join(f"{part} {count}" for part, count in sorted(tally.hit.items()))
     inside = ", ".join(f"{count} after {place}" for place, count in tally.hit_in.most_common())
-    notes = [f"seed {seed}; hit: {hit}; {inside}; {tally.missed} jobs ended before their kill and were replaced"]
-    if recovered:
-        shares = ", ".join(
-            f"{share:.0%} within {recovered.at_least_of(share):.2f} s" for share in (0.1, 0.5, 0.9, 0.99)
-        )
-        notes.append(f"kill to going on: {shares}, all within {recovered.worst:.2f} s")
-    return notes
+    return f"seed {seed}; hit: {hit}; {inside}; {tally.missed} jobs ended before their kill and were replaced"
