@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from outlast.errors import KernelDied
 from tests.integration.kernel.conftest import NewSession, Session
 
 
@@ -206,3 +207,11 @@ tables = [line.split() for name in ('tcp', 'tcp6', 'udp', 'udp6') for line in op
 print([fields for fields in tables if f'socket:[{fields[9]}]' in inodes])
 """
     assert shared.run(code).output == "[]\n"
+
+
+def test_a_kernel_that_sends_garbage_is_killed(new_session: NewSession) -> None:
+    session = new_session().ready()
+    with pytest.raises(KernelDied, match="no message"):
+        session.run("get_ipython().kernel.iopub_thread.send_multipart([b'garbage'])")
+    with pytest.raises(KernelDied, match="guardian has ended"):
+        session.run("1")
