@@ -219,6 +219,13 @@ def test_a_closing_fence_without_a_line_break_at_the_end_closes() -> None:
     assert parser.length == 15
 
 
+def test_lines_that_end_as_on_windows_close_too() -> None:
+    raw = "```python\r\nx = 1\r\n```\r\n"
+    parser, parts = parse([raw])
+    assert parser.ended
+    assert Code("python", "x = 1\r\n") in parts
+
+
 def test_a_fence_that_opens_on_the_last_line_is_text() -> None:
     parser, parts = parse(["Done.\n```"])
     assert parser.cell is None
