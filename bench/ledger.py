@@ -27,7 +27,7 @@ def second_runs(records: Iterable[Record], ran: Sequence[int]) -> list[str]:
             case CellInterrupted(cell=cell) | CellReplayed(cell=cell):
                 excused[cell] += 1
             case CellFinished(cell=cell, checkpoint=checkpoint, state_error=error, status=status):
-                if checkpoint or error or status == "killed":
+                if checkpoint or error or status in ("killed", "declined"):
                     committed.add(cell)
             case StateSaved(cell=cell):
                 committed.add(cell)

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import psutil
 from outlast.log.project import Projection
@@ -163,7 +163,8 @@ class Fleet:
         """Wait until RQ says that the job has one of the statuses `wanted`."""
         deadline = time.monotonic() + PATIENCE
         while True:
-            status = (self.connection.hget(f"rq:job:{job}", "status") or b"").decode()
+            stored: Any = self.connection.hget(f"rq:job:{job}", "status")
+            status = stored.decode() if stored else ""
             if status in wanted:
                 return status
             if time.monotonic() > deadline:

@@ -64,6 +64,20 @@ def test_a_variable_that_could_not_be_saved_is_named_and_the_interrupted_cell_st
     assert "lost" in state.said[5].text and "generator" in state.said[5].text and "kept" not in state.said[5].text
 
 
+def test_a_first_checkpoint_that_could_not_be_written_is_named_after_a_kill(start: Start) -> None:
+    # Where checkpoints go is a file: no save can succeed.
+    spoil = "import os, shutil\nshutil.rmtree('../checkpoints', True)\nopen('../checkpoints', 'w').close()\nlost = 1"
+    fleet = start(script(cell(1, spoil), cell(2, "print('working', flush=True)\n" + GATE), cell(3)))
+    fleet.enqueue("job")
+    fleet.wait("job", lambda state, record: record.type == "cell.output" and state.cell == 2)
+    fleet.kill_holder("job")
+    let_go(fleet, "job")
+    state = fleet.finished("job")
+    assert state.closed is not None and state.closed.how == "finished"
+    assert ran(fleet, "job") == ["1", "2", "2", "3"]
+    assert any(said.kind == "note" and "the variables of cell 1" in said.text for said in state.said)
+
+
 def test_a_reply_cut_by_a_kill_is_continued_and_not_asked_again(start: Start) -> None:
     long_words = " ".join(f"word{number}" for number in range(60))
     fleet = start([{"text": f"{long_words}\n```python\nprint('ok')\n```", "delay": 0.05}, "Done."])

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from ..errors import KernelDied, KernelUnusable, Refused, Stopped
 from ..kernel.client import Kernel
-from ..kernel.results import CellResult
+from ..kernel.results import CellResult, Restored
 from ..kernel.workspace import Workspace
 from ..log.plan import Do, Policy, plan
 from ..log.project import At
@@ -111,11 +111,7 @@ class Cells:
         hold, number = self._hold, self._hold.state.cell
         language, _ = hold.state.code
         hold.append(CellStarted(number, language))
-        hold.append(CellFinished(number, "error", why, checkpoint=hold.state.checkpoint, state_error=self._unsaved()))
-
-    def _unsaved(self) -> str:
-        # A cell that did not change the variables shares the checkpoint before it; before the first there is none.
-        return "" if self._hold.state.checkpoint else "no cell has run yet"
+        hold.append(CellFinished(number, "declined", why))
 
     def _attempt(self, language: str, code: str, finish: Callable[[str, str], str]) -> str | None:
         """One run of the cell; None if the kernel died of it, which is then in the log."""
@@ -190,7 +186,7 @@ class Cells:
         files = f" ({', '.join(changed[:20])})" if changed else ""
         asked = hold.state.interruptions.strikes == 0 and self._policy.on_interrupt == "ask"
         output = (ASKED if asked else REPORTED).format(cause=cause, files=files)
-        hold.append(CellFinished(number, "killed", output, checkpoint=hold.state.checkpoint, missing=hold.state.missing))
+        hold.append(CellFinished(number, "killed", output))
         return output
 
     def _ready(self) -> None:
@@ -218,15 +214,13 @@ class Cells:
 
     def _load(self, kernel: Kernel) -> None:
         hold, state = self._hold, self._hold.state
-        if not state.checkpoint:
+        if not (state.checkpoint or state.unsaved):
             return
-        restored = kernel.restore(state.checkpoint, self._stop)
+        restored = kernel.restore(state.checkpoint, self._stop) if state.checkpoint else Restored()
         unsaved = {f"the variables of cell {cell}": why for cell, why in state.unsaved.items()}
         missing = dict(restored.missing) | unsaved
         hold.append(
-            StateRestored(
-                state.checkpoint_cell, state.checkpoint, restored.names, missing, round(restored.seconds, 3)
-            )
+            StateRestored(state.checkpoint_cell, state.checkpoint, restored.names, missing, round(restored.seconds, 3))
         )
         self._untold |= missing
 

@@ -187,14 +187,13 @@ class Projection:
             case r.CellFinished():
                 self._say(Said("output", body.output, number=body.cell))
                 self.errors = 0
-                if body.status != "killed":
-                    self.completed += 1
+                ran = body.status not in ("killed", "declined")
+                self.completed += ran
                 if body.checkpoint:
                     self._saved(body.cell, body.checkpoint, body.missing)
                 elif body.state_error:
                     self.unsaved[body.cell] = body.state_error
-                pending = not (body.checkpoint or body.state_error or body.status == "killed")
-                self.at = At.PENDING if pending else At.TURN
+                self.at = At.PENDING if ran and not (body.checkpoint or body.state_error) else At.TURN
             case r.StateSaved():
                 self._saved(body.cell, body.checkpoint, body.missing)
                 self.at = At.TURN if self.at is At.PENDING else self.at

@@ -193,7 +193,8 @@ class CellFinished(Body):
     TYPE: ClassVar[str] = "cell.finished"
 
     cell: int
-    #: ok, error (the code raised), timeout (a limit interrupted it), killed (it cost its kernel).
+    #: ok, error (the code raised), timeout (a limit interrupted it), killed (it cost its kernel, or was not run
+    #: again), declined (nothing in it was to be run); the last two leave the variables as they were before.
     status: str
     output: str
     artifacts: tuple[Artifact, ...] = ()
