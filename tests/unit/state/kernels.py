@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,8 +32,18 @@ class Kernels:
 
     def run(self, *steps: list[Any]) -> list[dict[str, Any]]:
         """What came of each step."""
+        done = self._run(*steps)
+        assert done.returncode == 0, done.stderr
+        outcomes: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
+        return outcomes
+
+    def run_to_death(self, *steps: list[Any]) -> None:
+        """Steps of which one kills the kernel with SIGKILL."""
+        assert self._run(*steps).returncode == -signal.SIGKILL
+
+    def _run(self, *steps: list[Any]) -> subprocess.CompletedProcess[str]:
         self.work.mkdir(exist_ok=True)
-        done = subprocess.run(
+        return subprocess.run(
             [str(self.python), "-B", str(_program), str(PACKAGE)],
             input=json.dumps(steps),
             cwd=self.work,
@@ -41,9 +52,6 @@ class Kernels:
             text=True,
             timeout=120,
         )
-        assert done.returncode == 0, done.stderr
-        outcomes: list[dict[str, Any]] = json.loads(done.stdout.splitlines()[-1])
-        return outcomes
 
     def save(self, *cells: str, cell: int = 1, before: list[list[Any]] | None = None) -> dict[str, Any]:
         """The outcome of a save after these cells, which all succeed."""

@@ -1160,6 +1160,28 @@ CASES = [
         """,
     ),
     _case(
+        "what is larger than a buffer",
+        """
+        import numpy as np
+
+        a = np.arange(300_000).reshape(300, 1000)
+        f = np.asfortranarray(a)
+        part = a[::2, 1::3]
+        r = np.arange(300_000.0)
+        r.flags.writeable = False
+        text = "ab" * 1_000_000
+        data = bytes(3_000_000)
+        many = list(range(200_000))
+        again = [a, text, many]
+        """,
+        after="""
+        a[0, 0] = 7
+        print(again[0] is a, again[1] is text, again[2] is many, sum(many), len(data), text == "ab" * 1_000_000)
+        print(a.sum(), f.sum(), (f == np.arange(300_000).reshape(300, 1000)).all(), f.flags["F_CONTIGUOUS"], f.shape)
+        print(part.sum(), part.shape, r.sum(), r.flags.writeable, f.flags.writeable)
+        """,
+    ),
+    _case(
         "numpy random numbers and options",
         """
         import numpy as np

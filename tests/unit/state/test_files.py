@@ -121,6 +121,32 @@ def test_a_load_that_fails_leaves_everything_as_it_was(kernels: Kernels) -> None
     assert after["printed"] == "True mine kept False\n"
 
 
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+@pytest.mark.parametrize("point", ["fsync 1", "rename 1", "fsync 2", "rename 2", "fsync 3", "fsync 4", "unlink 1"])
+def test_a_kernel_killed_in_a_save_leaves_the_checkpoint_before_and_no_half_one(
+    kernels: Kernels, point: str, after: bool
+) -> None:
+    call, number = point.split()
+    die = (
+        f"import os, signal\nreal, calls = os.{call}, []\ndef fatal(*a, **k):\n    calls.append(1)\n"
+        f"    last = len(calls) == {number}\n    if last and not {after}: os.kill(os.getpid(), 9)\n"
+        f"    done = real(*a, **k)\n    if last: os.kill(os.getpid(), 9)\n    return done\nos.{call} = fatal\nx = 2"
+    )
+    save = ["save", str(kernels.checkpoints)]
+    first, second = kernels.run(["cell", "x = 1"], [*save, 1], [*save, 2], [*save, 3])[2:]
+    kernels.run_to_death(["restore", str(kernels.checkpoints / second["manifest"])], ["cell", die], [*save, 4])
+
+    for manifest in (first["manifest"], second["manifest"]):
+        if (kernels.checkpoints / manifest).exists():
+            assert kernels.restore(manifest, "print(x)")[1]["printed"] == "1\n"
+    assert (kernels.checkpoints / second["manifest"]).exists()
+    for whole in kernels.checkpoints.glob("4-*/manifest.json"):
+        assert kernels.restore(str(whole.relative_to(kernels.checkpoints)), "print(x)")[1]["printed"] == "2\n"
+    _, again = kernels.run(["restore", str(kernels.checkpoints / second["manifest"])], [*save, 4])
+    assert again["error"] == ""
+    assert sum(name.startswith("4-") for name in _names(kernels)) == 1
+
+
 def test_a_full_disk_is_an_error_and_leaves_the_checkpoint_before(kernels: Kernels) -> None:
     save = ["save", str(kernels.checkpoints)]
     _, first, _, _, full, _, again = kernels.run(

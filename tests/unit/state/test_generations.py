@@ -84,3 +84,13 @@ def test_the_source_of_a_restored_function_can_be_read(kernels: Kernels) -> None
         ["cell", "import inspect; print(inspect.getsource(f))"],
     )
     assert after["printed"].strip() == "def f():\n    return 'text'"
+
+
+def test_loading_the_package_costs_no_kernel_its_start(kernels: Kernels) -> None:
+    """What a save needs is imported by the first one, or by `prepare`."""
+    before, _, after = kernels.run(
+        ["cell", "import sys; print('cloudpickle' in sys.modules)"],
+        ["save", str(kernels.checkpoints), 1],
+        ["cell", "print('cloudpickle' in sys.modules)"],
+    )
+    assert (before["printed"], after["printed"]) == ("False\n", "True\n")

@@ -40,6 +40,15 @@ UNPICKLABLE = {
         "__main__",
     ),
     "nesting beyond all measure": ("bad = []\nfor i in range(100_000): bad = [bad]", "too deeply nested"),
+    "nesting of objects beyond all measure, with the depth of the stack let go": (
+        "import sys; sys.setrecursionlimit(10**7)\nclass N:\n    def __init__(self, below): self.below = below\n"
+        "    def __getstate__(self): return self.__dict__\nbad = None\nfor i in range(100_000): bad = N(bad)",
+        "too deeply nested",
+    ),
+    "nesting of functions beyond all measure": (
+        "def wrap(f): return lambda: f\nbad = None\nfor i in range(100_000): bad = wrap(bad)",
+        "too deeply nested",
+    ),
     "error of its own": (
         "class C:\n    def __getstate__(self): raise ValueError('no \\x1b[31mstate\\n of mine')\nbad = C()",
         "ValueError: no �[31mstate of mine",
@@ -103,6 +112,23 @@ def test_each_of_many_names_that_cannot_be_pickled_is_reported(kernels: Kernels)
     assert after["printed"] == "[1, 1] True 4 1\n"
 
 
+def test_a_name_that_could_not_be_saved_is_saved_once_it_can_be(kernels: Kernels) -> None:
+    save = ["save", str(kernels.checkpoints)]
+    _, first, _, second, _, third = kernels.run(
+        ["cell", "a = [1]; f = open('f', 'w'); held = [a, f]"],
+        [*save, 1],
+        ["cell", "a.append(2); f.close(); g = (i for i in a)"],
+        [*save, 2],
+        ["cell", "del g, f"],
+        [*save, 3],
+    )
+    assert first["missing"] == {"f": "open file", "held": "open file"}
+    assert (second["missing"], third["missing"]) == ({"g": "generator"}, {})
+    for saved in (second, third):
+        _, after = kernels.restore(saved["manifest"], "print(held[0] is a, a, held[1].closed)")
+        assert after["printed"] == "True [1, 2] True\n"
+
+
 def test_an_object_that_pickles_only_the_second_time_does_not_spoil_the_stream(kernels: Kernels) -> None:
     """Alone it can be pickled, so only the repeated attempt at the whole shows that it cannot."""
     saved = kernels.save(
@@ -140,7 +166,8 @@ def test_a_thread_goes_on_printing_while_the_state_is_saved(kernels: Kernels) ->
 
 def test_a_save_leaves_the_process_as_it_was(kernels: Kernels) -> None:
     look = (
-        "import sys, gc, signal, os\nseen = (sys.getrecursionlimit(), gc.isenabled(), signal.getsignal(2), os.getcwd())\n"
+        "import sys, gc, signal, os\n"
+        "seen = (sys.getrecursionlimit(), gc.isenabled(), signal.getsignal(2), os.getcwd())\n"
         "seen += (list(sys.path), dict(os.environ), sorted(globals()), sys.modules['__main__'])\n"
         "seen += (os.listdir('/proc/self/fd'),)"
     )

@@ -36,8 +36,8 @@ Files
     it added to the stream; what it shares counts for the first name. The digest tells damage; against a swapped file
     the digest of the manifest, kept elsewhere, is the defence.
 
-    state.pickle: pickles of protocol 5, one memo for all: where the process was (a dictionary of plain values and the
-    order of what follows), the stand-ins of the namespace and of the builtins, then one pair (key, value) each.
+    state.pickle: pickles of protocol 5, one memo for all: the stand-ins of the namespace and of the builtins, where the
+    process was (a dictionary of plain values) and the order of what follows, then one pair (key, value) each.
 
 Guarantees
     A checkpoint is whole or is not there: a failed or killed save leaves the ones before it as they were.

@@ -14,7 +14,6 @@ import random
 import sys
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 from . import baseline
@@ -45,18 +44,19 @@ def place() -> dict[str, Any]:
 
 def _module_directories(directory: str) -> list[str]:
     """Where modules were imported from that the present sys.path does not find: before a cell changed the directory."""
-    found = {os.path.realpath(entry or directory) for entry in sys.path if isinstance(entry, str)}
+    found = {entry or directory for entry in sys.path if isinstance(entry, str)} | {_here}
     more: dict[str, None] = {}
     for name in list(sys.modules):
         if name in baseline.modules or "." in name:
             continue
         spec = getattr(sys.modules.get(name), "__spec__", None)
         origin = getattr(spec, "origin", None)
-        if isinstance(origin, str) and getattr(spec, "has_location", False) and os.path.dirname(origin) != _here:
+        if isinstance(origin, str) and getattr(spec, "has_location", False):
             package = getattr(spec, "submodule_search_locations", None) is not None
             parent = os.path.dirname(os.path.dirname(origin) if package else origin)
-            if os.path.realpath(parent) not in found:
-                more[parent] = None
+            if parent not in found:
+                found.add(parent)
+                more[os.path.abspath(parent)] = None
     return list(more)
 
 
@@ -172,7 +172,9 @@ def _import_submodules(names: list[str]) -> None:
 
 def _sources() -> dict[str, Any]:
     """The text of cells, for tracebacks and `inspect.getsource`: the entries that have no file behind them."""
-    return {name: entry for name, entry in list(linecache.cache.items()) if len(entry) == 4 and not Path(name).exists()}
+    return {
+        name: entry for name, entry in list(linecache.cache.items()) if len(entry) == 4 and not os.path.exists(name)
+    }
 
 
 def _numpy_printing() -> dict[str, Any]:

@@ -21,6 +21,8 @@ _versioned = ("numpy", "pandas", "pyarrow", "matplotlib")
 
 #: The checkpoint that the session's log can name by now: the last one saved or restored in this process.
 _base: Path | None = None
+#: What the save before could not pickle.
+_suspects: list[Key] = []
 
 
 class Mismatch(Unusable):
@@ -34,7 +36,7 @@ def write(
 
     `commit` is called before the last step, and may raise.
     """
-    global _base
+    global _base, _suspects
     shell = current_shell(namespace)
     place = ambient.place()
     entries = {Key("name", name): namespace[name] for name in user_names(namespace)}
@@ -42,7 +44,8 @@ def write(
     with files.new_checkpoint(directory, cell) as checkpoint:
         state = files.StateFile(files.temporary_state(checkpoint))
         try:
-            sizes = stream.write(state, namespace, place, entries, missing)
+            sizes, failed = stream.write(state, namespace, place, entries, _suspects)
+            missing.update((key.label, why) for key, why in failed.items())
             state.sync()
         finally:
             state.close()
@@ -68,6 +71,7 @@ def write(
                 "missing": missing,
             },
         )
+    _suspects = list(failed)
     files.collect(directory, checkpoint, _base)
     _base = checkpoint.resolve()
     return f"{checkpoint.name}/{files.MANIFEST}"

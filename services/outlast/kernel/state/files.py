@@ -7,6 +7,7 @@ import hashlib
 import importlib
 import json
 import os
+import pickle
 import re
 import secrets
 import shutil
@@ -79,22 +80,23 @@ class StateFile:
 
     def write(self, data: Any, /) -> int:
         """All of `data`, or OSError, kept as `failure`: the pickler's caller could not tell it from an object's."""
-        self._digest.update(data)
-        if len(data) < _chunk_bytes:
-            self._gathered += data
+        # Large buffers come as what they are in memory; `raw` because one may be in Fortran's order.
+        view = data.raw() if isinstance(data, pickle.PickleBuffer) else memoryview(data)
+        self._digest.update(view)
+        if len(view) < _chunk_bytes:
+            self._gathered += view
             if len(self._gathered) >= _chunk_bytes:
                 self._flush()
         else:
             self._flush()
-            self._put(data)
-        return len(data)
+            self._put(view)
+        return len(view)
 
     def _flush(self) -> None:
         gathered, self._gathered = self._gathered, bytearray()
-        self._put(gathered)
+        self._put(memoryview(gathered))
 
-    def _put(self, data: Any) -> None:
-        view = memoryview(data)
+    def _put(self, view: memoryview) -> None:
         try:
             while view:
                 count = os.write(self._descriptor, view)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import pickle
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, NamedTuple, Protocol
 
 from . import rebuild
@@ -41,7 +41,7 @@ class _NullSink:
     """Takes everything and keeps nothing: to learn whether an object can be pickled."""
 
     def write(self, data: Any, /) -> int:
-        return len(data)
+        return 0
 
 
 def write(
@@ -49,29 +49,36 @@ def write(
     namespace: dict[str, Any],
     place: dict[str, Any],
     entries: dict[Key, Any],
-    missing: dict[str, str],
-) -> dict[Key, int]:
-    """Write what can be pickled of `entries`; the bytes that each added. What cannot goes into `missing`.
+    suspects: Collection[Key],
+) -> tuple[dict[Key, int], dict[Key, str]]:
+    """Write what can be pickled of `entries`: the bytes that each added, and why the others could not be.
 
     Each round writes all from the start, because the memo knows objects of a failed entry that are not in the stream.
-    The first failure therefore has all the others looked for, each alone. OSError if the sink fails.
+    The first failure therefore has all the others looked for, each alone; the `suspects`, those of the save before,
+    are looked at in advance. OSError if the sink fails.
     """
     left = {key: entries[key] for key in sorted(entries, key=lambda key: _rank(key, entries[key]))}
+    missing: dict[Key, str] = {}
+
+    def search(keys: Collection[Key]) -> None:
+        for key in keys:
+            why = _alone(namespace, left[key])
+            if why:
+                missing[key] = why
+                del left[key]
+
+    search([key for key in suspects if key in left])
     searched = False
     while True:
         failed, why, sizes = _attempt(sink, namespace, place, left)
         if failed is None:
-            return sizes
-        missing[failed.label] = why
+            return sizes, missing
+        missing[failed] = why
         after = list(left)[list(left).index(failed) + 1 :]
         del left[failed]
         if not searched:
+            search(after)
             searched = True
-            for key in after:
-                why = _alone(namespace, left[key])
-                if why:
-                    missing[key.label] = why
-                    del left[key]
 
 
 def _rank(key: Key, value: Any) -> int:
@@ -105,9 +112,10 @@ def _attempt(
 
 def _pickler(sink: Any, namespace: dict[str, Any], place: dict[str, Any]) -> StatePickler:
     pickler = StatePickler(sink, namespace)
-    pickler.dump(place)
+    # First, while the memo is small: each copies it.
     pickler.stand_in(rebuild.namespace, namespace)
     pickler.stand_in(rebuild.builtin_names, rebuild.builtin_names())
+    pickler.dump(place)
     return pickler
 
 
@@ -157,10 +165,10 @@ def read(
     at = "its beginning"
     loaded: dict[Key, Any] = {}
     try:
-        place = loader.load()
-        undo = enter(place)
         loader.load()  # the stand-in of the namespace
         loader.load()  # and of the builtins
+        place = loader.load()
+        undo = enter(place)
         for kind, name in place["order"]:
             key = Key(kind, name)
             at = key.label
