@@ -73,11 +73,14 @@ class KernelError(OutlastError):
 
 
 class KernelDied(KernelError):
-    """The kernel's process is gone; `cause` is a sentence that the model can act on."""
+    """The kernel's process is gone; `cause` is a sentence that the model can act on.
 
-    def __init__(self, cause: str) -> None:
+    `by_cell` is False where the cell cannot be what did it (the worker was stopped, the guardian was killed).
+    """
+
+    def __init__(self, cause: str, *, by_cell: bool = True) -> None:
         super().__init__(cause)
-        self.cause = cause
+        self.cause, self.by_cell = cause, by_cell
 
 
 class KernelUnusable(KernelError):

@@ -65,8 +65,7 @@ def test_a_variable_that_could_not_be_saved_is_named_and_the_interrupted_cell_st
 
 
 def test_a_first_checkpoint_that_could_not_be_written_is_named_after_a_kill(start: Start) -> None:
-    # Where checkpoints go is a file: no save can succeed.
-    spoil = "import os, shutil\nshutil.rmtree('../checkpoints', True)\nopen('../checkpoints', 'w').close()\nlost = 1"
+    spoil = "import resource\nresource.setrlimit(resource.RLIMIT_FSIZE, (99, 99))\nlost = 'x' * 1_000"
     fleet = start(script(cell(1, spoil), cell(2, "print('working', flush=True)\n" + GATE), cell(3)))
     fleet.enqueue("job")
     fleet.wait("job", lambda state, record: record.type == "cell.output" and state.cell == 2)
@@ -240,6 +239,19 @@ def test_an_absent_model_server_costs_the_session_only_time(start: Start) -> Non
     state = fleet.finished("job")
     assert state.attempt == 1 and state.closed is not None and state.closed.how == "finished"
     assert "turn.waiting" in types(fleet.log("job").read())
+
+
+def test_an_error_of_outlast_itself_parks_the_session_after_three_attempts_without_progress(start: Start) -> None:
+    fleet = start(script(cell(1)), workers=1)
+    fleet.workspaces.joinpath("job").write_text("in the way of the session's directory")
+    fleet.enqueue("job")
+    state = fleet.finished("job")
+    assert state.closed is not None and state.closed.how == "failed" and "internal error" in state.closed.reason
+    assert state.attempt == 4
+    fleet.workspaces.joinpath("job").unlink()
+    fleet.rq("requeue", "--queue", "default", "job")
+    state, _ = fleet.wait("job", lambda state, _: state.attempt == 5 and state.closed is not None)
+    assert state.closed is not None and state.closed.how == "finished"
 
 
 def test_no_process_of_a_killed_session_is_left(start: Start) -> None:

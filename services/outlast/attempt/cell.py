@@ -123,7 +123,7 @@ class Cells:
             return finish(language, code)
         except KernelDied as died:
             self.close()
-            hold.append(CellInterrupted(number, "strike", died.cause))
+            hold.append(CellInterrupted(number, "strike" if died.by_cell else "death", died.cause))
             return None
         except Stopped as stopped:
             running = hold.state.at in (At.RUNNING, At.PENDING) and not hold.state.interrupted

@@ -20,6 +20,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 
 from redis import Redis
 
@@ -90,19 +91,15 @@ def run_session(
 
 class _Attempt:
     def __init__(self, hold: Hold, inbox: Inbox, settings: Settings, stop: StopSignal) -> None:
-        opened = hold.state.opened
-        assert opened is not None
+        assert hold.state.opened is not None
         self._hold, self._inbox, self._settings, self._stop = hold, inbox, settings, stop
-        options = opened.options
+        self._opened = hold.state.opened
+        options = self._opened.options
         self._policy = Policy(
             on_interrupt=str(options.get("on_interrupt") or settings.on_interrupt), max_turns=settings.max_turns
         )
-        self._workspace = Workspace.open(settings, hold.session)
-        self._workspace.link_inputs(input_files(options, settings))
-        self._cells = Cells(hold, self._workspace, settings, self._policy, stop)
-        self._model = ModelClient(settings, model=str(options.get("model") or settings.model))
-        self._asking = Asking(hold, self._model, settings, stop)
-        self._deadline = _Deadline(hold, opened.max_seconds, stop)
+        #: What `end` closes, in reverse.
+        self._resources = ExitStack()
 
     def run(self) -> None:
         """Turns until there is nothing left to do; closes the attempt whatever happens but a death."""
@@ -110,9 +107,11 @@ class _Attempt:
         try:
             if hold.state.errors >= ERRORS_BEFORE_PARKING:
                 raise Refused(
-                    f"{hold.state.errors} attempts in a row ended by an internal error, without progress; see the "
-                    f"worker's log for it, then `rq requeue` the job to go on from the log"
+                    f"{hold.state.errors} attempts in a row ended by an internal error, without progress "
+                    f"(the last: {hold.state.last_error}); see the worker's log, then `rq requeue` the job "
+                    "to go on from the log"
                 )
+            self._begin()
             self._turns()
         except Stopped as stopped:
             self._stopped(stopped.reason)
@@ -126,9 +125,19 @@ class _Attempt:
 
     def end(self) -> None:
         """Leave nothing behind: the kernel, the timer, the connections."""
-        self._deadline.cancel()
-        self._cells.close()
-        self._model.close()
+        self._resources.close()
+
+    def _begin(self) -> None:
+        hold, settings, stop, options = self._hold, self._settings, self._stop, self._opened.options
+        workspace = Workspace.open(settings, hold.session)
+        workspace.link_inputs(input_files(options, settings))
+        self._cells = Cells(hold, workspace, settings, self._policy, stop)
+        self._resources.callback(self._cells.close)
+        model = ModelClient(settings, model=str(options.get("model") or settings.model))
+        self._resources.callback(model.close)
+        self._asking = Asking(hold, model, settings, stop)
+        deadline = _Deadline(hold, self._opened.max_seconds, stop)
+        self._resources.callback(deadline.cancel)
 
     def _turns(self) -> None:
         hold, state = self._hold, self._hold.state
@@ -190,10 +199,9 @@ class _Attempt:
             case "drain":
                 self._close("drained", "the worker was asked to stop")
             case "max_seconds":
-                limit = self._hold.state.opened.max_seconds if self._hold.state.opened else None
                 self._close(
                     "failed",
-                    f"the session used up its {limit:g} seconds of running time (--timeout or max_seconds); "
+                    f"the session used up its {self._opened.max_seconds:g} seconds of running time (--timeout or max_seconds); "
                     f"continue it with outlast.chat, or enqueue it anew with more",
                 )
             case _:

@@ -101,6 +101,7 @@ class Projection:
     seconds: float = 0.0
     #: Attempts in a row that ended by an internal error without any progress.
     errors: int = 0
+    last_error: str = ""
     _last_at: float = 0.0
 
     def add(self, record: r.Record) -> None:
@@ -121,6 +122,7 @@ class Projection:
             case r.AttemptClosed():
                 self.open, self.closed = False, body
                 self.errors = self.errors + 1 if body.how == "crashed" else 0
+                self.last_error = body.reason if body.how == "crashed" else ""
             case r.UserMessage():
                 self._say(Said("user", body.text))
                 self.sources.add(body.source)
