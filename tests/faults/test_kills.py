@@ -213,6 +213,23 @@ def test_a_stopped_worker_that_is_continued_appends_nothing_and_goes_on_to_other
     assert outputs(fleet.log("job").read())[2] == "working\n[1, 2, 3] True"
 
 
+def test_a_worker_stopped_beyond_its_lease_with_no_other_to_take_over_costs_no_strike(start: Start) -> None:
+    fleet = start(THREE, workers=1)
+    fleet.enqueue("job")
+    fleet.wait("job", lambda state, record: record.type == "cell.output" and state.cell == 3)
+    tree = fleet.tree("worker-1")
+    for process in tree[:2]:
+        process.send_signal(signal.SIGSTOP)
+    psutil.wait_procs(tree[3:], timeout=PATIENCE)
+    for process in tree[:2]:
+        process.send_signal(signal.SIGCONT)
+    let_go(fleet, "job")
+    state = fleet.finished("job")
+    interrupted = [record.body for record in fleet.log("job").read() if record.type == "cell.interrupted"]
+    assert [body.kind for body in interrupted] == ["death"]  # type: ignore[attr-defined]
+    assert state.closed is not None and state.closed.how == "finished" and state.strikes == 0
+
+
 def test_redis_killed_in_the_middle_loses_nothing(start: Start) -> None:
     fleet = start(THREE)
     fleet.enqueue("job")

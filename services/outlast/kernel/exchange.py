@@ -138,7 +138,7 @@ class Exchanges:
             if event["event"] == "started":
                 self.kernel_pid = event["pid"]
             elif cause := cause_of_death(event, during):
-                raise KernelDied(cause)
+                raise KernelDied(cause, by_cell=event["event"] == "exit")
         return events
 
     def _take(self, exchange: Exchange, message: Message) -> None:

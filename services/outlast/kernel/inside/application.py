@@ -79,6 +79,8 @@ class Application(IPKernelApp):
         for name in ("FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
             os.environ.pop(name, None)
         os.environ["TERM"] = "dumb"
+        # Now, not with the first save: what a cell changes is told by what was there before the first cell.
+        self._of_state(lambda state: state)
 
     def start(self) -> None:
         """Serve; import what the first save needs while the worker is busy elsewhere."""
@@ -86,8 +88,11 @@ class Application(IPKernelApp):
         super().start()
 
     def _preload(self) -> None:
+        self._of_state(lambda state: state.prepare())
+
+    def _of_state(self, use: Callable[[ModuleType], object]) -> None:
         try:
-            self.kernel.load_state()
+            use(self.kernel.load_state())
         except Exception as error:
             # Not fatal here: the save says the same to somebody who listens.
             print(f"outlast_state cannot be imported: {error}", file=sys.__stderr__)
