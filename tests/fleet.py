@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any, Self
 
 import psutil
+
 from outlast.log.project import Projection
 from outlast.log.records import Record, RecordId
 from outlast.log.redis_log import RedisLog, connect
 from outlast.log.verify import Verdict, verify
-
 from tests.redis_server import RedisServer
 from tests.scripted_model import Script, ScriptedModel
 

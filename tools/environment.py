@@ -70,7 +70,10 @@ class Environment:
             self.stamp[PROJECT] = _digest(json.dumps(_project(), sort_keys=True).encode())
 
     def missing(self) -> tuple[str, ...]:
-        """What is still to install, in order; the base roles among it mean that the environment is made anew."""
+        """What is still to install, in order; the base roles among it mean that the environment is made anew.
+
+        What comes on top of them, the tests' tools and Outlast itself, is renewed in place.
+        """
         everything = tuple(key for key in self.stamp if key != MADE_FOR)
         try:
             noted = self._noted()
@@ -79,7 +82,7 @@ class Environment:
         except OSError:
             return everything
         stale = {key for key in noted if noted[key] != current[key]}
-        if MADE_FOR not in noted or stale - {PROJECT} or not self.python.exists():
+        if MADE_FOR not in noted or stale & {MADE_FOR, *BASE[self.name]} or not self.python.exists():
             return everything
         return tuple(key for key in everything if key not in noted or key in stale)
 
@@ -105,8 +108,9 @@ class Environment:
             self._run("create the environment", [sys.executable, "-m", "venv", str(self.path)])
         locks = [_lock(role).read_text() for role in missing if role != PROJECT]
         self.total = sum(len(re.findall(r"^[a-z0-9].*==", lock, re.M)) for lock in locks)
-        noted = self._noted()
-        (self.path / STAMP).unlink(missing_ok=True)
+        noted = {key: digest for key, digest in self._noted().items() if key not in missing}
+        if noted:
+            (self.path / STAMP).write_text(json.dumps(noted, indent=1))
         for role in missing:
             self.step = f"installing ({role})"
             what = ["--no-index", "-e", str(ROOT)] if role == PROJECT else ["--require-hashes", "-r", str(_lock(role))]

@@ -125,7 +125,7 @@ def test_a_killed_child_alone_is_noticed_at_once_by_its_worker(start: Start) -> 
     descendants = child.children(recursive=True)
     kill(child.pid)
     fleet.wait("job", lambda state, record: record.type == "cell.output" and state.attempt == 2)
-    gone, alive = psutil.wait_procs(descendants, timeout=PATIENCE)
+    _gone, alive = psutil.wait_procs(descendants, timeout=PATIENCE)
     assert not alive
     let_go(fleet, "job")
     assert fleet.finished("job").closed.how == "finished"  # type: ignore[union-attr]
@@ -284,5 +284,5 @@ def test_no_process_of_a_killed_session_is_left(start: Start) -> None:
     while (daemon_process := sleeper()) is None:
         os.sched_yield()
     kill(worker.pid)
-    gone, alive = psutil.wait_procs([daemon_process], timeout=PATIENCE)
+    _gone, alive = psutil.wait_procs([daemon_process], timeout=PATIENCE)
     assert not alive

@@ -53,11 +53,18 @@ def test_an_environment_with_more_than_is_asked_for_is_left_alone(root: Path) ->
     assert Environment(".venv", ROLES).missing() == ()
 
 
-@pytest.mark.parametrize("role", [*ROLES, "dev"])
+@pytest.mark.parametrize("role", ROLES)
 def test_an_environment_whose_lock_has_changed_is_made_anew(root: Path, role: str) -> None:
     finish(Environment(".venv", (*ROLES, "dev")))
     (root / f"requirements/{role}.txt").write_text(f"{role}==2\n")
     assert Environment(".venv", ROLES).missing() == (*ROLES, "project")
+
+
+def test_tools_whose_lock_has_changed_are_renewed_in_place_and_only_when_asked_for(root: Path) -> None:
+    finish(Environment(".venv", (*ROLES, "dev")))
+    (root / "requirements/dev.txt").write_text("dev==2\n")
+    assert Environment(".venv", ROLES).missing() == ()
+    assert Environment(".venv", (*ROLES, "dev")).missing() == ("dev",)
 
 
 def test_an_environment_that_was_moved_is_made_anew(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -201,8 +201,8 @@ class _Attempt:
             case "max_seconds":
                 self._close(
                     "failed",
-                    f"the session used up its {self._opened.max_seconds:g} seconds of running time (--timeout or max_seconds); "
-                    f"continue it with outlast.chat, or enqueue it anew with more",
+                    f"the session used up its {self._opened.max_seconds:g} seconds of running time (--timeout or "
+                    f"max_seconds); continue it with outlast.chat, or enqueue it anew with more",
                 )
             case _:
                 self._close("failed", f"the session was stopped on request ({reason}); `rq requeue` goes on with it")

@@ -90,7 +90,8 @@ def strikes(state: Projection) -> int:
 def _interrupted(state: Projection, policy: Policy) -> Next:
     cell, cause = strikes(state), state.interruptions.cause
     if state.completed == 0 and state.strikes + state.interruptions.deaths // DEATHS_PER_STRIKE >= 3:
-        return Next(Do.FAIL, f"three times a cell ended its kernel before any cell had completed; the last time: {cause}")
+        reason = f"three times a cell ended its kernel before any cell had completed; the last time: {cause}"
+        return Next(Do.FAIL, reason)
     if cell >= 2:
         return Next(Do.REPORT, cause)
     if cell == 0 and policy.on_interrupt == "ask":

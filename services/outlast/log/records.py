@@ -400,7 +400,7 @@ def encode_body(body: Body) -> str:
 def decode_body(type_name: str, version: int, raw: str) -> Body:
     """The inverse of `encode_body`; ValueError for an unknown type or version."""
     kind = BODIES.get(type_name)
-    if kind is None or kind.VERSION != version:
+    if kind is None or version != kind.VERSION:
         raise ValueError(f"record type {type_name!r} version {version} is not known to this version of Outlast")
     values = json.loads(raw)
     known = {item.name for item in fields(kind)}

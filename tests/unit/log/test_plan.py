@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from outlast.log import records as r
 from outlast.log.plan import DEATHS_PER_STRIKE, Do, Next, Policy, plan
 from outlast.log.project import project
