@@ -97,12 +97,17 @@ class Settings:
         return Path(self.model_key_file).read_text(encoding="utf-8").strip() if self.model_key_file else None
 
 
+def redis_url_of_our_own() -> str:
+    """OUTLAST_REDIS_URL as it is set, else empty: `rq` knows RQ_REDIS_URL only, and the two must not differ."""
+    return os.environ.get("OUTLAST_REDIS_URL", "")
+
+
 def _parse(item: Any, text: str) -> Any:
     """The value of one variable; ValueError whose text says what is allowed."""
     least, choices = item.metadata["least"], item.metadata["choices"]
     if choices:
         if text not in choices:
-            raise ValueError(f"one of {', '.join(choices)}")
+            raise ValueError(f"one of {', '.join(choices)}" if len(choices) > 1 else choices[0])
         return text
     if item.type == "str":
         return text

@@ -66,6 +66,7 @@ class Worker(rq.Worker):
     #: What moves a session forward; `outlast.attempt`, but for tests.
     attempts: ClassVar[Attempts | None] = None
 
+    @command_line.in_a_sentence()
     def __init__(self, *args: Any, serializer: Any = None, prepare_for_work: bool = True, **kwargs: Any) -> None:
         """As `rq.Worker`; `prepare_for_work=False` (`rq info`) makes one that only shows another's state."""
         if prepare_for_work and serializer not in _STOCK_SERIALIZERS:
@@ -94,6 +95,7 @@ class Worker(rq.Worker):
 
     # The loop.
 
+    @command_line.in_a_sentence()
     def work(
         self,
         burst: bool = False,

@@ -162,6 +162,7 @@ def test_a_fixed_name_of_a_living_worker_is_refused_with_the_way_out(site: Site)
     lease = site.lease_of(first)
     second = site.start("Worker", "--name", "fixed")
     _, errors = second.communicate(timeout=60)
-    assert second.returncode == 1 and "'fixed' is running" in errors and "--name" in errors
+    assert second.returncode == 2 and "'fixed' is running" in errors and "--name" in errors
+    assert "Traceback" not in errors
     assert site.lease_of(first) == lease and first.poll() is None
     site.until_status(site.enqueue("go"), "finished")

@@ -1,0 +1,42 @@
+"""What stops the start of a worker is one sentence, which says what to mend, and exit code 2."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.integration.queue.site import Site
+
+#: Where no Redis is: a wrong setting is told before anything waits for one.
+NOWHERE = "redis://127.0.0.1:1/0"
+
+
+@pytest.mark.parametrize(
+    ("setting", "value", "sentence"),
+    [
+        ("OUTLAST_LEESE", "3", "OUTLAST_LEESE is not a setting of Outlast; did you mean OUTLAST_LEASE?"),
+        ("OUTLAST_LEASE", "soon", "OUTLAST_LEASE='soon' is not a number of at least 0.5."),
+        ("OUTLAST_SANDBOX", "on", "OUTLAST_SANDBOX='on' is not off."),
+        ("OUTLAST_REDIS_URL", "127.0.0.1", "OUTLAST_REDIS_URL is no address of a Redis"),
+        ("OUTLAST_REDIS_URL", "redis://127.0.0.1:1/3", "names 127.0.0.1:1/3, but `rq` uses 127.0.0.1:1/0; set RQ_"),
+    ],
+)
+def test_a_wrong_setting_is_one_sentence_without_a_traceback(
+    site: Site, setting: str, value: str, sentence: str
+) -> None:
+    worker = site.start("outlast.queue.Worker", RQ_REDIS_URL=NOWHERE, **{setting: value})
+    _, errors = worker.communicate(timeout=60)
+    assert worker.returncode == 2
+    assert errors.startswith("outlast: ") and sentence in errors and errors.count("\n") == 1
+
+
+def test_the_same_redis_named_twice_is_no_mistake(site: Site) -> None:
+    worker = site.start(OUTLAST_REDIS_URL=site.url)
+    assert site.lease_of(worker)
+
+
+def test_another_serializer_is_refused_with_the_way_out(site: Site) -> None:
+    worker = site.start("Worker", "--serializer", "json")
+    _, errors = worker.communicate(timeout=60)
+    assert (worker.returncode, errors) == (
+        2, "outlast: Outlast reads what the stock `rq enqueue` writes; leave --serializer out.\n",
+    )  # fmt: skip
