@@ -21,13 +21,26 @@ def prepare() -> None:
 
 
 def run_session(
-    request: Request, *, holder: str, worker: str, connection: Redis, settings: Settings, stop: StopSignal
+    request: Request,
+    *,
+    newest: int,
+    holder: str,
+    worker: str,
+    connection: Redis,
+    settings: Settings,
+    stop: StopSignal,
 ) -> None:
     """Move the session of `request` forward; see `session.run_session`."""
     from . import session
 
     session.run_session(
-        request, holder=holder, worker=worker, connection=connection, settings=settings, stop=stop
+        request,
+        newest=newest,
+        holder=holder,
+        worker=worker,
+        connection=connection,
+        settings=settings,
+        stop=stop,
     )
 
 

@@ -27,14 +27,20 @@ from .request import Request
 CLAIM_TRIES = 100
 
 
-def claim(log: Log, request: Request, *, holder: str, worker: str, settings: Settings) -> Hold:
+def claim(log: Log, request: Request, *, newest: int, holder: str, worker: str, settings: Settings) -> Hold:
     """Open the session's next attempt (and the session, if this is its first).
 
-    Raises Refused for a request that cannot be carried out, LogDamaged if the log does not verify.
+    `newest` is the attempt that was found over before this one was asked for (0: none). A newer one may be alive,
+    opened by a worker that took another job for the same session at the same moment: it is not fenced, Fenced is
+    raised instead. Refused for a request that cannot be carried out, LogDamaged if the log does not verify.
     """
     for _ in range(CLAIM_TRIES):
+        # The head first: it must not be newer than the records that it is held against.
+        head = log.head()
         records = log.read()
         tail = tail_of(records)
+        if tail.id is not None and tail.id.attempt > newest:
+            raise Fenced(f"attempt {tail.id.attempt} of session {request.session} was opened by another worker.")
         session = None
         if not records:
             if request.function != "run":
@@ -44,7 +50,7 @@ def claim(log: Log, request: Request, *, holder: str, worker: str, settings: Set
                 )
             session = open_session(request, settings)
         else:
-            verdict = verify(records, log.head())
+            verdict = verify(records, head)
             if not verdict.ok:
                 raise LogDamaged(
                     f"the log of session {request.session} does not verify ({verdict.problems[0]}); "

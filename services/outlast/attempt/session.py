@@ -64,6 +64,7 @@ NOT_RUN = (
 def run_session(
     request: Request,
     *,
+    newest: int,
     holder: str,
     worker: str,
     connection: Redis,
@@ -72,10 +73,15 @@ def run_session(
 ) -> None:
     """Move the session of `request` forward until it is finished, fails, is drained or fenced.
 
+    Does nothing if there is an attempt after `newest`: another worker's, and none of ours to fence.
     Raises Refused if the request cannot open an attempt at all; any other exception is a crash of this attempt.
     """
     log = RedisLog(connection, request.session, give_up=lambda: bool(stop), on_wait=_redis_waits)
-    hold = claim(log, request, holder=holder, worker=worker, settings=settings)
+    try:
+        hold = claim(log, request, newest=newest, holder=holder, worker=worker, settings=settings)
+    except Fenced as fenced:
+        logger.warning("attempt.not_opened", extra={"session": request.session, "reason": str(fenced)})
+        return
     hold.on_record = _log_record(hold)
     logger.info("attempt.opened", extra={"session": hold.session, "job": request.job, "attempt": hold.number})
     attempt = _Attempt(hold, log.inbox, settings, stop)

@@ -141,7 +141,7 @@ class Attendant:
             return
         points.reach("started")
         lease, began = self._pulse.lease, time.monotonic()
-        child = fork(lambda stop: self._in_child(request, lease, stop))
+        child = fork(lambda stop: self._in_child(request, view.standing.attempt, lease, stop))
         points.reach("forked")
         ending = watch(child, request.job, self._pulse, self._stop, self._worker.settings.drain_grace)
         points.reach("ended")
@@ -151,11 +151,12 @@ class Attendant:
             raise Refused(ending.refusal)
         self._conclude(request, ending, time.monotonic() - began)
 
-    def _in_child(self, request: Request, lease: str, stop: StopSignal) -> None:
+    def _in_child(self, request: Request, newest: int, lease: str, stop: StopSignal) -> None:
         client, connection_class, options = parse_connection(self._worker.connection)
         connection = client(connection_pool=ConnectionPool(connection_class=connection_class, **options))
         self._attempts.run_session(
             request,
+            newest=newest,
             holder=lease,
             worker=self._worker.name,
             connection=connection,

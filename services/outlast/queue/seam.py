@@ -36,13 +36,16 @@ class Attempts(Protocol):
         self,
         request: Request,
         *,
+        newest: int,
         holder: str,
         worker: str,
         connection: redis.Redis,
         settings: Settings,
         stop: StopSignal,
     ) -> None:
-        """Move the session forward; Refused if the request cannot be carried out. Runs in the child."""
+        """Move the session forward, unless an attempt after `newest` was opened: that one is another worker's.
+
+        Refused if the request cannot be carried out. Runs in the child."""
         ...
 
     def outcome(self, connection: redis.Redis, session: str) -> Outcome:

@@ -52,6 +52,7 @@ class Played:
         self,
         request: Request,
         *,
+        newest: int,
         holder: str,
         worker: str,
         connection: redis.Redis,
@@ -64,13 +65,22 @@ class Played:
             os.kill(os.getpid(), signal.SIGKILL)
         log = RedisLog(connection, request.session, give_up=lambda: bool(stop))
         with contextlib.suppress(Fenced, RedisAway):
-            self._play(log, request, holder, worker, connection, stop)
+            self._play(log, request, newest, holder, worker, connection, stop)
 
     def _play(
-        self, log: RedisLog, request: Request, holder: str, worker: str, connection: redis.Redis, stop: StopSignal
+        self,
+        log: RedisLog,
+        request: Request,
+        newest: int,
+        holder: str,
+        worker: str,
+        connection: redis.Redis,
+        stop: StopSignal,
     ) -> None:
         records = log.read()
         tail = Tail(records[-1].id, records[-1].digest, len(records)) if records else EMPTY
+        if tail.id is not None and tail.id.attempt > newest:
+            return
         opening = AttemptOpened(worker, "crash" if records else "first", request.job, "here")
         writer = log.open_attempt(opening, holder=holder, expected=tail, session=opened(request))
         connection.rpush(f"began:{request.session}", f"{writer.attempt} {os.getpid()}")
