@@ -202,6 +202,15 @@ def test_running_time_is_bounded_by_the_timeout_that_was_asked_for(start: Start)
     assert fleet.job_status("slow", "failed") == "failed"
 
 
+def test_a_session_that_used_up_its_time_goes_on_by_a_message(start: Start) -> None:
+    fleet = start([cell(1, "import time\ntime.sleep(1)"), "Done.", "More."], workers=1)
+    fleet.rq("enqueue", "--job-id", "more", "--timeout", "1", "outlast.run", "prompt=go")
+    fleet.finished("more")
+    fleet.rq("enqueue", "outlast.chat", "more", "go on", "max_seconds:=60")
+    state, _ = fleet.wait("more", lambda state, _: state.attempt == 2 and state.closed is not None)
+    assert state.closed is not None and state.closed.how == "finished", state.closed
+
+
 def test_a_conversation_of_two_hundred_turns_stays_in_a_small_window(start: Start) -> None:
     def play(messages: list[dict[str, Any]]) -> str:
         # Old turns are left out of the requests, so their number says nothing: the last output does.

@@ -23,7 +23,6 @@ from ..log.records import (
     NoteAdded,
     StateRestored,
     StateSaved,
-    TurnWaiting,
 )
 from ..settings import Settings
 from ..stop import StopSignal
@@ -197,7 +196,10 @@ class Cells:
             if self._is_ready:
                 return
             try:
-                self._kernel.ready(self._stop, self._waits)
+                try:
+                    self._kernel.ready(self._stop, self._hold.wait)
+                finally:
+                    self._hold.resume()
                 self._load(self._kernel)
                 self._is_ready = True
                 return
@@ -208,9 +210,6 @@ class Cells:
                         f"no kernel could be started for session {self._hold.session}: {unusable}; "
                         f"mend that, then `rq requeue` the job to go on from the log"
                     ) from unusable
-
-    def _waits(self, why: str) -> None:
-        self._hold.append(TurnWaiting(why))
 
     def _load(self, kernel: Kernel) -> None:
         hold, state = self._hold, self._hold.state

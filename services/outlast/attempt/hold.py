@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 
 from ..log.project import Projection, project
-from ..log.records import Body, Record
+from ..log.records import Body, Record, TurnWaiting
 from ..log.store import Writer
 
 
@@ -20,6 +20,8 @@ class Hold:
         self._writer = writer
         self._opened_at = time.monotonic()
         self._waited = 0.0
+        #: What is waited for, and since when (monotonic).
+        self._waiting: tuple[str, float] | None = None
         self._seconds_before = self.state.seconds
         #: Called with every record that was appended; for the worker's own log.
         self.on_record: Callable[[Record], None] = lambda record: None
@@ -32,11 +34,23 @@ class Hold:
     @property
     def seconds(self) -> float:
         """Running time of the session so far, earlier attempts included, waits excluded."""
-        return self._seconds_before + time.monotonic() - self._opened_at - self._waited
+        now = self._waiting[1] if self._waiting else time.monotonic()
+        return self._seconds_before + now - self._opened_at - self._waited
 
-    def waited(self, seconds: float) -> None:
-        """Take a wait for something outside (model server, lock, Redis) out of the running time."""
-        self._waited += seconds
+    def wait(self, why: str) -> None:
+        """A wait for something outside (the model server, the lock) begins; nothing if one has begun."""
+        if self._waiting is None:
+            self._waiting = why, time.monotonic()
+            self.append(TurnWaiting(why))
+
+    def resume(self) -> None:
+        """The wait, if there was one, is over."""
+        if self._waiting is not None:
+            why, since = self._waiting
+            seconds = time.monotonic() - since
+            self._waited += seconds
+            self._waiting = None
+            self.append(TurnWaiting(why, round(seconds, 3)))
 
     def append(self, body: Body) -> Record:
         """Append durably, then go on from it. Waits while Redis is away; Fenced, RedisAway."""

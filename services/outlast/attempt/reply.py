@@ -12,7 +12,7 @@ import time
 from ..errors import ContextTooLong, ModelAway, OutlastError, Stopped
 from ..interpreter.model import Delta, Finish, ModelClient
 from ..interpreter.reply import Part, ReplyParser
-from ..log.records import Cell, NoteAdded, ReplyDelta, ReplyDiscarded, ReplyFinished, TurnWaiting
+from ..log.records import Cell, NoteAdded, ReplyDelta, ReplyDiscarded, ReplyFinished
 from ..settings import Settings
 from ..stop import StopSignal
 from .context import Window, budget
@@ -149,14 +149,10 @@ class _Waiting:
 
     def __init__(self, hold: Hold, stop: StopSignal) -> None:
         self._hold, self._stop = hold, stop
-        self._since: float | None = None
-        self._why = ""
         self._pause = FIRST_PAUSE
 
     def pause(self, why: str, at_least: float | None) -> None:
-        if self._since is None:
-            self._since, self._why = time.monotonic(), why
-            self._hold.append(TurnWaiting(why))
+        self._hold.wait(why)
         seconds = max(self._pause, min(at_least or 0.0, 60.0))
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
         readable, _, _ = select.select([self._stop], [], [], seconds)
@@ -165,10 +161,7 @@ class _Waiting:
             raise Stopped(self._stop.reason)
 
     def over(self) -> None:
-        if self._since is not None:
-            seconds = time.monotonic() - self._since
-            self._since, self._pause = None, FIRST_PAUSE
-            self._hold.append(TurnWaiting(self._why, round(seconds, 3)))
-            self._hold.waited(seconds)
+        self._pause = FIRST_PAUSE
+        self._hold.resume()
 
 

@@ -84,7 +84,7 @@ def run_session(
         return
     hold.on_record = _log_record(hold)
     logger.info("attempt.opened", extra={"session": hold.session, "job": request.job, "attempt": hold.number})
-    attempt = _Attempt(hold, log.inbox, settings, stop)
+    attempt = _Attempt(hold, log.inbox, request.max_seconds, settings, stop)
     try:
         attempt.run()
     except Fenced:
@@ -96,7 +96,9 @@ def run_session(
 
 
 class _Attempt:
-    def __init__(self, hold: Hold, inbox: Inbox, settings: Settings, stop: StopSignal) -> None:
+    def __init__(
+        self, hold: Hold, inbox: Inbox, max_seconds: float | None, settings: Settings, stop: StopSignal
+    ) -> None:
         assert hold.state.opened is not None
         self._hold, self._inbox, self._settings, self._stop = hold, inbox, settings, stop
         self._opened = hold.state.opened
@@ -104,6 +106,8 @@ class _Attempt:
         self._policy = Policy(
             on_interrupt=str(options.get("on_interrupt") or settings.on_interrupt), max_turns=settings.max_turns
         )
+        #: A request to go on with a session may come with a limit of its own.
+        self._max_seconds = self._opened.max_seconds if max_seconds is None else max_seconds
         #: What `end` closes, in reverse.
         self._resources = ExitStack()
 
@@ -142,7 +146,7 @@ class _Attempt:
         model = ModelClient(settings, model=str(options.get("model") or settings.model))
         self._resources.callback(model.close)
         self._asking = Asking(hold, model, settings, stop)
-        deadline = _Deadline(hold, self._opened.max_seconds, stop)
+        deadline = _Deadline(hold, self._max_seconds, stop)
         self._resources.callback(deadline.cancel)
 
     def _turns(self) -> None:
@@ -207,8 +211,8 @@ class _Attempt:
             case "max_seconds":
                 self._close(
                     "failed",
-                    f"the session used up its {self._opened.max_seconds:g} seconds of running time (--timeout or "
-                    f"max_seconds); continue it with outlast.chat, or enqueue it anew with more",
+                    f"the session used up its {self._max_seconds:g} seconds of running time (--timeout or "
+                    "max_seconds); go on with it by outlast.chat, with max_seconds:=N if it needs more",
                 )
             case _:
                 self._close("failed", f"the session was stopped on request ({reason}); `rq requeue` goes on with it")
@@ -225,7 +229,10 @@ def _from_inbox(kind: str, source: str, body: dict[str, object]) -> Body | None:
 
 
 class _Deadline:
-    """Sets the stop signal when the session's running time is used up; waits do not count."""
+    """Sets the stop signal when the session's running time is used up; waits do not count.
+
+    Counted over all attempts since the session was last asked to go on, having been over.
+    """
 
     def __init__(self, hold: Hold, max_seconds: float | None, stop: StopSignal) -> None:
         self._hold, self._limit, self._stop = hold, max_seconds, stop
@@ -235,11 +242,12 @@ class _Deadline:
     def _arm(self) -> None:
         if self._limit is None:
             return
-        left = self._limit - self._hold.seconds
+        left = self._limit - (self._hold.seconds - self._hold.state.seconds_before)
         if left <= 0:
             self._stop.set("max_seconds")
             return
-        self._timer = threading.Timer(left, self._arm)
+        # During a wait the time left stays as it is.
+        self._timer = threading.Timer(max(left, 0.1), self._arm)
         self._timer.daemon = True
         self._timer.start()
 

@@ -99,6 +99,8 @@ class Projection:
     counted_said: int = 0
     #: Seconds of running time, waits excluded.
     seconds: float = 0.0
+    #: Of these, what was used before the session, having been over, was asked to go on; `max_seconds` counts from there.
+    seconds_before: float = 0.0
     #: Attempts in a row that ended by an internal error without any progress.
     errors: int = 0
     last_error: str = ""
@@ -107,7 +109,8 @@ class Projection:
     def add(self, record: r.Record) -> None:
         """Go on by one record."""
         body = record.body
-        if self.open:
+        if self.open and not isinstance(body, r.AttemptOpened):
+            # After a death, how long the last step ran on is not known; how long nobody was there does not count.
             self.seconds += max(0.0, record.at - self._last_at)
         self._last_at = record.at
         match body:
@@ -116,6 +119,8 @@ class Projection:
                 self._say(Said("user", body.prompt))
             case r.AttemptOpened():
                 self.attempt, self.open, self.closed = record.id.attempt, True, None
+                if body.why in ("message", "retry", "requeue"):
+                    self.seconds_before = self.seconds
                 if body.why in ("retry", "requeue"):
                     self.strikes = self.turns = 0
                     self.interruptions = Interruptions()

@@ -96,6 +96,21 @@ def test_time_between_two_attempts_does_not_count() -> None:
     assert project(log).seconds == 2.0
 
 
+def test_the_time_in_which_nobody_was_there_after_a_death_does_not_count() -> None:
+    log = build([opened(), r.AttemptOpened("w", "first"), reply("a = 1")], [r.AttemptOpened("w", "crash"), *cell(1)])
+    assert project(log).seconds == 3.0
+
+
+def test_the_limit_of_time_counts_from_where_a_session_that_was_over_was_asked_to_go_on() -> None:
+    log = build(
+        [opened(), r.AttemptOpened("w", "first"), r.AttemptClosed("failed")],
+        [r.AttemptOpened("w", "message"), reply("a = 1")],
+        [r.AttemptOpened("w", "crash"), *cell(1)],
+    )
+    state = project(log)
+    assert (state.seconds, state.seconds_before) == (4.0, 1.0)
+
+
 def test_the_checkpoint_in_force_is_that_of_the_last_durable_cell() -> None:
     state = project(EVENTFUL)
     assert (state.checkpoint, state.checkpoint_cell) == ("sum4", 4)
