@@ -32,6 +32,8 @@ class Standing:
     said: str | None = None
     #: The newest attempt at the time when this job was last taken up, if it was not settled since.
     taken_up_at: int | None = None
+    #: The attempt that this job waited for, if it was not settled since.
+    waited_for: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +87,12 @@ def _chat(request: Request, standing: Standing) -> Decision:
         )
     if standing.held:
         return Decision(What.WAIT)
-    answered = standing.state == "finished" and standing.said is not None
-    if answered or (standing.state == "failed" and _failed_by_this_job(standing)):
+    read = standing.said is not None
+    if standing.state == "finished" and read:
+        return Decision(What.SETTLE)
+    # Who waited while the attempt that had read the message failed (or was stopped) fails with it: nobody asked for
+    # another try. Who waited in vain, the message unread, opens an attempt.
+    if standing.state == "failed" and (_failed_by_this_job(standing) or (read and _failed_meanwhile(standing))):
         return Decision(What.SETTLE)
     return Decision(What.OPEN)
 
@@ -97,3 +103,7 @@ def _failed_by_this_job(standing: Standing) -> bool:
     If not, the job was enqueued again after the failure (`rq requeue`), and that asks for another try.
     """
     return standing.taken_up_at is not None and standing.attempt > standing.taken_up_at
+
+
+def _failed_meanwhile(standing: Standing) -> bool:
+    return standing.waited_for is not None and standing.attempt >= standing.waited_for

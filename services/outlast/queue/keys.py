@@ -21,6 +21,8 @@ LEASES = "outlast:leases"
 SESSION_FIELD = "outlast_session"
 #: Newest attempt of the session when the job was last taken up and not settled since.
 ATTEMPT_FIELD = "outlast_attempt"
+#: Field of a job's hash: the attempt that the job waited for, as long as it is not settled.
+WAITED_FIELD = "outlast_waited"
 #: Crashes in a row, each within seconds of its start.
 CRASHES_FIELD = "outlast_crashes"
 

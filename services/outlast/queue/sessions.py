@@ -47,14 +47,14 @@ class Sessions:
         opened = first.body if first is not None else None
         assert opened is None or isinstance(opened, SessionOpened)
         other = head.holder not in ("", own_lease)
-        taken_up_at = raw.get(keys.ATTEMPT_FIELD.encode(), b"").decode()
         standing = Standing(
             state=head.state,
             held=other and bool(self._connection.hexists(keys.LEASES, head.holder)),
             prompt=opened.prompt if opened is not None else "",
             attempt=head.attempt,
             said=self._said(store, request.job, meanwhile) if request.function == "chat" else None,
-            taken_up_at=int(taken_up_at) if taken_up_at.isdigit() else None,
+            taken_up_at=_attempt(raw, keys.ATTEMPT_FIELD),
+            waited_for=_attempt(raw, keys.WAITED_FIELD),
         )
         return View(standing, head.holder, opened)
 
@@ -76,3 +76,8 @@ class Sessions:
                 return None
             after = page[-1].id
             meanwhile()
+
+
+def _attempt(raw: Mapping[bytes, bytes], field: str) -> int | None:
+    stored = raw.get(field.encode(), b"").decode()
+    return int(stored) if stored.isdigit() else None

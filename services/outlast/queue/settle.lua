@@ -15,7 +15,7 @@
 local job, lease, prefix = ARGV[1], ARGV[2], ARGV[3]
 redis.call('LREM', KEYS[1], 1, job)
 redis.call('ZREM', KEYS[2], job .. ':' .. lease)
-redis.call('HDEL', KEYS[5], 'outlast_attempt', 'outlast_crashes')
+redis.call('HDEL', KEYS[5], 'outlast_attempt', 'outlast_waited', 'outlast_crashes')
 if redis.call('HGET', KEYS[3], 'holder') == lease then
   redis.call('HSET', KEYS[3], 'holder', '')
 end

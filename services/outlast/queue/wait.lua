@@ -22,6 +22,7 @@ if not redis.call('LPOS', KEYS[6], ARGV[1]) and not redis.call('LPOS', KEYS[4], 
   redis.call('RPUSH', KEYS[4], ARGV[1])
 end
 if redis.call('EXISTS', KEYS[5]) == 1 then
-  redis.call('HSET', KEYS[5], 'status', 'started', 'outlast_session', ARGV[4])
+  redis.call('HSET', KEYS[5], 'status', 'started', 'outlast_session', ARGV[4],
+    'outlast_waited', redis.call('HGET', KEYS[2], 'attempt') or '0')
 end
 return 1

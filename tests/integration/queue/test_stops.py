@@ -103,6 +103,20 @@ def test_stop_job_ends_the_job_as_stopped(site: Site) -> None:
     site.until_status(site.enqueue(job, "go on", function="outlast.chat"), "finished")
 
 
+def test_a_chat_that_waits_does_not_undo_a_stop(site: Site) -> None:
+    site.start()
+    job = site.enqueue("hold and read")
+    site.began(job, 1)
+    site.start()
+    chat = site.enqueue(job, "go on", function="outlast.chat")
+    site.until("the message is read", lambda: "user.message" in [r.type for r in site.records(job)])
+    site.until("its job waits", lambda: site.connection.llen(f"outlast:{{{job}}}:waiters") == 1)
+    send_stop_job_command(site.connection, job)
+    site.until_status(job, "stopped")
+    site.until_status(chat, "failed")
+    assert site.attempts(job) == 1 and site.nothing_left()
+
+
 def test_stop_job_is_for_the_job_it_names(site: Site) -> None:
     site.start("Worker", "--name", "w")
     job = site.enqueue("hold")

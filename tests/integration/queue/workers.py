@@ -104,6 +104,8 @@ class Played:
                 how = "drained" if stop.reason == "drain" else "failed"
                 writer.close(AttemptClosed(how, f"stopped: {stop.reason}"), state=how)
                 return
+            if request.text.startswith("hold and read"):
+                read_inbox()
             time.sleep(0.01)
         while True:
             read_inbox()

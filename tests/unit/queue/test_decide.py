@@ -85,6 +85,12 @@ def test_a_message_that_was_read_but_not_answered_goes_on(state: str) -> None:
     assert chat(Standing(state, prompt=SAME, attempt=2, said="m")) is What.OPEN
 
 
+def test_who_waited_fails_with_the_attempt_that_had_read_its_message() -> None:
+    assert chat(Standing("failed", prompt=SAME, attempt=2, said="m", waited_for=2)) is What.SETTLE
+    assert chat(Standing("failed", prompt=SAME, attempt=2, said=None, waited_for=2)) is What.OPEN
+    assert chat(Standing("failed", prompt=SAME, attempt=2, said="m", waited_for=3)) is What.OPEN
+
+
 @pytest.mark.parametrize(("state", "held"), list(itertools.product(STATES[1:], (True, False))))
 def test_a_job_id_cannot_carry_a_second_message(state: str, held: bool) -> None:
     assert chat(Standing(state, held=held, prompt=SAME, said="m"), "n") is What.REFUSE
