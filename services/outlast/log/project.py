@@ -99,7 +99,7 @@ class Projection:
     counted_said: int = 0
     #: Seconds of running time, waits excluded.
     seconds: float = 0.0
-    #: Of these, what was used before the session, having been over, was asked to go on; `max_seconds` counts from there.
+    #: Of these, those before the session, having been over, was asked to go on; `max_seconds` counts from there.
     seconds_before: float = 0.0
     #: Attempts in a row that ended by an internal error without any progress.
     errors: int = 0

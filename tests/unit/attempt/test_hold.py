@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+
 from outlast.attempt.hold import Hold
 from outlast.log.memory_log import MemoryLog, MemoryStore
 from outlast.log.records import AttemptOpened, SessionOpened
