@@ -82,6 +82,27 @@ class Settings:
             )
         return settings
 
+    def demand_places(self) -> None:
+        """SettingsError with everything that a worker would miss at its first cell, so that no job fails of it."""
+        mistakes: list[str] = []
+        workspaces = Path(self.workspaces)
+        try:
+            workspaces.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not os.access(workspaces, os.R_OK | os.W_OK | os.X_OK):
+                mistakes.append(f"OUTLAST_WORKSPACES={self.workspaces} cannot be written to by this user; name another.")
+        except OSError as error:
+            mistakes.append(f"OUTLAST_WORKSPACES={self.workspaces} cannot be made ({error.strerror}); name another.")
+        python = self.kernel_python_path
+        if not (python.is_file() and os.access(python, os.X_OK)):
+            mistakes.append(f"OUTLAST_KERNEL_PYTHON: there is no Python at {python}; `make venv` makes one, or name it.")
+        try:
+            self.model_key()
+        except (OSError, ValueError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is no text"
+            mistakes.append(f"OUTLAST_MODEL_KEY_FILE={self.model_key_file} cannot be read ({reason}); name another.")
+        if mistakes:
+            raise SettingsError("\n".join(mistakes))
+
     @property
     def runtime_path(self) -> Path:
         """Where sockets go. Kept short: a Unix socket's path has 107 characters at most."""

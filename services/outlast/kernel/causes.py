@@ -34,8 +34,14 @@ def cause_of_death(event: dict[str, Any], during: str) -> str:
     if event["signal"]:
         name = _signal_name(event["signal"])
         return f"The kernel's process was ended by {name} while {during}{_HINTS.get(name, '')}."
-    words = " ".join(event["words"].split())[-_WORDS:]
+    words = " ".join(_last_words(event["words"]).split())[-_WORDS:]
     return f"The kernel's process ended with exit status {event['status']} while {during}. {words}".rstrip()
+
+
+def _last_words(words: str) -> str:
+    """Of a traceback only the line that says what went wrong; where, is nothing that the reader can mend."""
+    lines = words.strip().splitlines()
+    return lines[-1] if any(line.startswith("Traceback (most recent") for line in lines) else words
 
 
 def _signal_name(number: int) -> str:

@@ -115,6 +115,8 @@ class Worker(rq.Worker):
         self._dequeue_strategy = dequeue_strategy
         stop = StopRequests()
         stop.install()
+        if self.attempts is None:
+            self.settings.demand_places()
         work = self.attempts or attempts()
         work.prepare()
         pulse = Pulse(self, Registration(self), stop, self.settings)

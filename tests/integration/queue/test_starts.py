@@ -40,3 +40,12 @@ def test_another_serializer_is_refused_with_the_way_out(site: Site) -> None:
     assert (worker.returncode, errors) == (
         2, "outlast: Outlast reads what the stock `rq enqueue` writes; leave --serializer out.\n",
     )  # fmt: skip
+
+
+def test_a_worker_that_could_run_no_cell_takes_no_job(site: Site) -> None:
+    job = site.enqueue("go")
+    missing = {"OUTLAST_WORKSPACES": "/proc/no", "OUTLAST_KERNEL_PYTHON": "/no/python", "OUTLAST_MODEL_KEY_FILE": "/no"}
+    worker = site.start("outlast.queue.Worker", **missing)
+    _, errors = worker.communicate(timeout=60)
+    assert worker.returncode == 2 and [name for name in missing if name not in errors] == []
+    assert "Traceback" not in errors and site.status(job) == "queued"

@@ -187,3 +187,9 @@ def test_a_death_has_a_cause_that_names_the_signal(event: dict[str, Any], words:
 
 def test_what_is_no_death_has_no_cause() -> None:
     assert cause_of_death({"event": "started", "pid": 1}, "cell 1 ran") == ""
+
+
+def test_of_a_traceback_at_the_start_only_the_error_itself_is_told() -> None:
+    words = "Traceback (most recent call last):\n  File 'boot.py', line 3\n    import zmq\nModuleNotFoundError: No 'zmq'\n"
+    event = {"event": "exit", "memory": False, "signal": 0, "status": 1, "words": words}
+    assert cause_of_death(event, "it started").endswith("exit status 1 while it started. ModuleNotFoundError: No 'zmq'")
