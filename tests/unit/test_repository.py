@@ -77,7 +77,9 @@ def test_only_the_log_uses_stream_commands() -> None:
     for source in SOURCES:
         if source.parent.name != "log":
             called = {node.attr for node in ast.walk(ast.parse(source.read_text())) if isinstance(node, ast.Attribute)}
-            assert not called & commands, source
+            # RQ keeps the results of its jobs in streams of its own, which the command line reads.
+            allowed = {"xrevrange"} if source.name == "source.py" else set()
+            assert not called & commands - allowed, source
 
 
 def test_the_records_import_nothing_of_ours() -> None:

@@ -11,8 +11,9 @@ from .text import duration, last_line, one_line, plural, size
 #: How a state or status is coloured, here and in the tables.
 STYLES = {
     "finished": "green", "ok": "green", "running": "cyan", "waiting": "yellow", "queued": "blue", "drained": "yellow",
-    "failed": "bold red", "error": "red", "timeout": "red", "killed": "bold red", "interrupted": "bold red",
-    "crashed": "bold red", "death": "bold red", "strike": "bold red", "crash": "bold red", "asked": "dim",
+    "failed": "bold red", "refused": "red", "error": "red", "timeout": "red", "killed": "bold red",
+    "interrupted": "bold red", "crashed": "bold red", "death": "bold red", "strike": "bold red", "crash": "bold red",
+    "asked": "dim",
 }  # fmt: skip
 
 WIDTH = 100

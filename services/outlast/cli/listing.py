@@ -13,17 +13,31 @@ from ..log.store import Head
 from .history import History
 from .lines import STYLES
 from .output import Output
-from .source import Source, Waiting
+from .source import Failed, Source, Waiting
 from .text import ago, one_line
+
+#: Columns of a terminal on which there is room for the counts and the worker.
+WIDE = 90
 
 
 def run(given: argparse.Namespace, source: Source, out: Output) -> int:
     """Print the table; 0."""
     now = time.time()
-    rows = [_queued(job) for job in source.queued()]
     names = source.sessions()
     shown = names if given.all else names[: given.limit]
-    rows += [row for name in shown if (row := _session(source, name, now))]
+    opened = [row for name in shown if (row := _session(source, name, now))]
+    # Those refused before they opened a session, too: a mistyped request must not vanish without a word.
+    refused = [
+        _refused(job) for job in source.failed(most=len(names) + 1 if given.all else given.limit)
+        if source.log(job.job).head() is None
+    ]  # fmt: skip
+    waiting = {job.job: job for job in source.queued()}
+    for row in opened:
+        # Given back to its queue, by a drain or by `rq requeue`: one row, not two.
+        if job := waiting.pop(row["session"], None):
+            row |= {"state": "queued", "queue": job.queue, "place": job.place}
+    rows = [_queued(job) for job in waiting.values()]
+    rows += sorted(opened + refused, key=lambda row: -float(row["opened"]))[: None if given.all else given.limit]
     if out.json:
         for row in rows:
             out.emit(row)
@@ -41,6 +55,13 @@ def _queued(job: Waiting) -> dict[str, Any]:
     return {
         "session": job.job, "state": "queued", "queue": job.queue, "place": job.place, "prompt": job.call,
         "created": job.created,
+    }  # fmt: skip
+
+
+def _refused(job: Failed) -> dict[str, Any]:
+    return {
+        "session": job.job, "state": "refused", "queue": job.queue, "prompt": job.call, "opened": job.created,
+        "changed": job.created, "reason": job.reason,
     }  # fmt: skip
 
 
@@ -70,13 +91,17 @@ def _state(head: Head, past: History) -> str:
 
 
 def _table(rows: list[dict[str, Any]], now: float, out: Output) -> None:
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    # Expanded, so that the last column gives way: else every column shrinks, the ids first of all.
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     table.add_column("SESSION", no_wrap=True)
     table.add_column("STATE", no_wrap=True)
-    for column in ("ATTEMPTS", "TURNS", "CELLS"):
-        table.add_column(column, justify="right", no_wrap=True)
+    wide = out.console.width >= WIDE
+    counts = ("attempts", "turns", "cells") if wide else ()
+    for name in counts:
+        table.add_column(name.upper(), justify="right", no_wrap=True)
     table.add_column("CHANGED", no_wrap=True)
-    table.add_column("WORKER", no_wrap=True, max_width=20)
+    if wide:
+        table.add_column("WORKER", no_wrap=True)
     table.add_column("PROMPT", no_wrap=True, ratio=1, overflow="ellipsis")
     for row in rows:
         state = str(row["state"])
@@ -84,9 +109,9 @@ def _table(rows: list[dict[str, Any]], now: float, out: Output) -> None:
         table.add_row(
             one_line(row["session"], 40),
             Text(state + place, style=STYLES.get(state, "")),
-            *(str(row.get(name, "")) for name in ("attempts", "turns", "cells")),
+            *(str(row.get(name, "")) for name in counts),
             ago(row["changed"], now) if "changed" in row else "",
-            one_line(row.get("worker", ""), 20),
-            one_line(row["prompt"], 120),
+            *((one_line(row.get("worker", ""), 12),) if wide else ()),
+            one_line(row["reason"] if state == "refused" else row["prompt"], 300),
         )
     out.console.print(table)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         parents=[common],
     )
+    top.add_argument("--version", action="version", version=f"outlast {version('outlast')}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(name: str, what: str) -> argparse.ArgumentParser:
@@ -76,9 +78,12 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _count(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
     if value < 1:
-        raise ValueError
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of at least 1")
     return value
 
 
@@ -108,7 +113,7 @@ def _run(given: argparse.Namespace, out: Output) -> int:
     except (SettingsError, OSError, UnicodeDecodeError) as mistake:
         if isinstance(mistake, BrokenPipeError):
             raise
-        complain(str(mistake))
+        complain(_of_a_file(mistake) if isinstance(mistake, OSError) else str(mistake))
         return USAGE
     except (NotFound, LogDamaged) as trouble:
         complain(str(trouble))
@@ -136,6 +141,10 @@ def _ask(given: argparse.Namespace, out: Output) -> int:
         return PROBLEM
     finally:
         source.close()
+
+
+def _of_a_file(error: OSError) -> str:
+    return f"{error.filename} cannot be read: {error.strerror}." if error.filename else str(error)
 
 
 def _without_password(url: str) -> str:

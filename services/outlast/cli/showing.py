@@ -132,7 +132,7 @@ def found(item: AttemptHistory) -> str:
 
 
 def _cells(past: History, out: Output) -> None:
-    table = Table(box=None, pad_edge=False, header_style="dim")
+    table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     table.add_column("CELL", justify="right")
     table.add_column("LANGUAGE", no_wrap=True)
     table.add_column("CODE", no_wrap=True, overflow="ellipsis", ratio=2)

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import redis
 
+from ..attempt.payload import inflate
 from ..log.patience import at_once
 from ..log.redis_log import RedisLog, connect, sessions
 from .text import one_line
+
+#: Characters of the reason of a failed job.
+_REASON = 600
 
 
 class NotFound(Exception):
@@ -25,6 +31,18 @@ class Waiting:
     place: int
     call: str
     created: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A job that RQ has as failed; `reason` is one line."""
+
+    job: str
+    queue: str
+    call: str
+    #: Seconds since 1970; 0 if RQ does not say.
+    created: float
+    reason: str
 
 
 class Source:
@@ -55,8 +73,45 @@ class Source:
                     raise NotFound(
                         f"session {session} has not begun: its job is number {job.place} in queue {job.queue}."
                     )
-            raise NotFound(f"there is no session {one_line(session)}; `outlast list` shows those that there are.")
+            raise NotFound(self._why_none(session))
         return log
+
+    def _why_none(self, name: str) -> str:
+        """Why there is no session `name`: most often its job was refused, and the reason is all that there is."""
+        call, status, reason = self._job(name)
+        shown = one_line(name)
+        if status == "failed":
+            return f"job {shown} failed and opened no session: {reason or 'RQ keeps no reason'}"
+        if call.startswith("outlast.chat("):
+            return f"{shown} is no session but the job {one_line(call)}; `outlast list` shows the sessions."
+        return f"there is no session {shown}; `outlast list` shows those that there are."
+
+    def failed(self, most: int) -> list[Failed]:
+        """The newest `most` of our jobs that failed, of those that RQ still knows; with or without a session."""
+        jobs: list[Failed] = []
+        for key in sorted(_texts(self._connection.smembers("rq:queues"))):
+            queue = key.removeprefix("rq:queue:")
+            for job in _texts(self._connection.zrevrange(f"rq:failed:{queue}", 0, most - 1)):
+                call, status, reason = self._job(job)
+                if call.startswith("outlast.") and status == "failed":
+                    created: Any = self._connection.hget(f"rq:job:{job}", "created_at")
+                    jobs.append(Failed(job, queue, call, _seconds(created), reason))
+        return jobs
+
+    def _job(self, job: str) -> tuple[str, str, str]:
+        """RQ's description, status and latest error of a job; empty where there is none."""
+        try:
+            stored: Any = self._connection.hmget(f"rq:job:{job}", "description", "status")
+            latest: Any = self._connection.xrevrange(f"rq:results:{job}", count=1)
+        except redis.ResponseError:  # a key of another type: not RQ's
+            return "", "", ""
+        call, status = (value.decode("utf-8", "replace") if value else "" for value in stored)
+        packed = latest[0][1].get(b"exc_string", b"") if latest else b""
+        try:
+            reason = inflate(base64.b64decode(packed)).decode("utf-8", "replace")
+        except ValueError:
+            reason = ""
+        return call, status, one_line(reason, _REASON)
 
     def queued(self) -> list[Waiting]:
         """Our jobs that wait for a worker, in the order in which their queues will give them out."""
@@ -75,6 +130,14 @@ class Source:
 
 def _texts(reply: Any) -> list[str]:
     return [value.decode("utf-8", "replace") for value in reply]
+
+
+def _seconds(stored: bytes | None) -> float:
+    """RQ's way to write a time, as seconds since 1970."""
+    try:
+        return datetime.fromisoformat((stored or b"").decode()).timestamp()
+    except ValueError:
+        return 0.0
 
 
 def reason(error: redis.RedisError) -> str:

@@ -82,6 +82,9 @@ def records_from_json_lines(lines: Iterable[str]) -> list[Record]:
 def _record_of(number: int, line: str) -> Record:
     try:
         held = json.loads(line)
+    except ValueError:
+        raise LogDamaged(f"Line {number} is not a record of a log: it is no JSON, or was cut short.") from None
+    try:
         raw = held["raw"] if "raw" in held else _canonical(held["body"])
         identity, at, prev, kind, version, digest = (held[name] for name in _LINE)
         record = Record(RecordId.parse(identity), float(at), str(prev), str(kind), int(version), str(raw))

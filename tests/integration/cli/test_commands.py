@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
 import threading
+import time
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +45,10 @@ def lines(capsys: pytest.CaptureFixture[str]) -> Lines:
     return [json.loads(text) for text in capsys.readouterr().out.splitlines()]
 
 
-def on_a_terminal(*arguments: str) -> str:
-    """What the command prints to a terminal 120 columns wide."""
+def on_a_terminal(*arguments: str, columns: int = 120) -> str:
+    """What the command prints to a terminal that wide."""
     ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": "120", "PYTHONPATH": SERVICES}
+    environment = {**os.environ, "TERM": "xterm-256color", "COLUMNS": str(columns), "PYTHONPATH": SERVICES}
     process = subprocess.Popen([sys.executable, "-m", "outlast", *arguments], stdout=theirs, env=environment)
     os.close(theirs)
     printed = b""
@@ -77,6 +81,58 @@ def test_list_shows_the_place_of_a_waiting_job_and_only_our_jobs(
     assert [(row["session"], row["state"], row["place"]) for row in lines(capsys)] == [("mine", "queued", 2)]
     assert main(["show", "mine"]) == 1
     assert "session mine has not begun: its job is number 2 in queue default" in capsys.readouterr().err
+
+
+def test_a_session_that_waits_for_its_next_attempt_is_listed_once(
+    sales: RedisLog, connection: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    connection.sadd("rq:queues", "rq:queue:default")
+    connection.rpush("rq:queue:default", "sales")
+    connection.hset("rq:job:sales", mapping={"description": "outlast.run(prompt='x')", "created_at": "x"})
+    assert main(["list"]) == 0
+    assert [(row["session"], row["state"], row["place"]) for row in lines(capsys)] == [("sales", "queued", 1)]
+
+
+def refuse(connection: redis.Redis, job: str, reason: str) -> None:
+    """A job that failed, as RQ keeps it."""
+    connection.sadd("rq:queues", "rq:queue:default")
+    connection.zadd("rq:failed:default", {job: time.time() + 1000})
+    hash_ = {"description": "outlast.run(prompt='')", "status": "failed", "created_at": "2026-11-20T08:00:00Z"}
+    connection.hset(f"rq:job:{job}", mapping=hash_)
+    packed = base64.b64encode(zlib.compress(reason.encode()))
+    connection.xadd(f"rq:results:{job}", {"type": 2, "exc_string": packed})
+
+
+def test_a_job_that_opened_no_session_is_listed_and_shown_with_the_reason(
+    sales: RedisLog, connection: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refuse(connection, "empty", "The prompt is empty.\x1b[31m")
+    assert main(["list"]) == 0
+    assert [(row["session"], row["state"]) for row in lines(capsys)] == [("sales", "finished"), ("empty", "refused")]
+    assert "The prompt is empty." in on_a_terminal("list")
+    for command in ("show", "logs", "verify"):
+        assert main([command, "empty"]) == 1
+        assert capsys.readouterr().err == "outlast: job empty failed and opened no session: The prompt is empty.\n"
+
+
+def test_an_error_that_is_no_text_of_rq_is_shown_as_none(
+    connection: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    refuse(connection, "odd", "x")
+    connection.xadd("rq:results:odd", {"exc_string": base64.b64encode(zlib.compress(bytes(9_000_000)))})
+    assert main(["show", "odd"]) == 1
+    assert capsys.readouterr().err == "outlast: job odd failed and opened no session: RQ keeps no reason\n"
+
+
+@pytest.mark.parametrize("columns", [60, 80, 120])
+def test_long_texts_never_push_a_session_out_of_its_table(
+    connection: redis.Redis, columns: int
+) -> None:
+    play(RedisLog(connection, "quarterly_sales_2025"))
+    refuse(connection, "empty", "a long reason " * 30)
+    listed = on_a_terminal("list", columns=columns)
+    assert "quarterly_sales_2025" in listed and "finished" in listed and "refused" in listed
+    assert max(map(len, re.sub(r"\x1b\[[0-9;]*m", "", listed).splitlines())) <= columns
 
 
 def test_list_says_how_to_start_when_there_is_nothing(redis_url: str) -> None:
@@ -189,3 +245,15 @@ def test_a_reader_who_has_seen_enough_is_no_error(sales: RedisLog) -> None:
     environment = {**os.environ, "PYTHONPATH": SERVICES}
     done = subprocess.run(command, shell=True, capture_output=True, text=True, env=environment, check=True)
     assert done.stderr == "" and json.loads(done.stdout)["id"] == "0-1"
+
+
+def test_a_file_that_is_cut_short_or_missing_is_said_in_plain_words(
+    sales: RedisLog, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert main(["logs", "sales"]) == 0
+    cut = tmp_path / "cut.jsonl"
+    cut.write_text(capsys.readouterr().out[:-20], encoding="utf-8")
+    assert main(["verify", "--file", str(cut)]) == 1
+    assert "it is no JSON, or was cut short." in capsys.readouterr().out
+    assert main(["verify", "--file", "/nowhere"]) == 2
+    assert capsys.readouterr().err == "outlast: /nowhere cannot be read: No such file or directory.\n"
