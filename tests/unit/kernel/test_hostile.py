@@ -190,6 +190,6 @@ def test_what_is_no_death_has_no_cause() -> None:
 
 
 def test_of_a_traceback_at_the_start_only_the_error_itself_is_told() -> None:
-    words = "Traceback (most recent call last):\n  File 'boot.py', line 3\n    import zmq\nModuleNotFoundError: No 'zmq'\n"
+    words = "Traceback (most recent call last):\n  File 'boot.py', line 3\n    import z\nImportError: No module 'zmq'\n"
     event = {"event": "exit", "memory": False, "signal": 0, "status": 1, "words": words}
-    assert cause_of_death(event, "it started").endswith("exit status 1 while it started. ModuleNotFoundError: No 'zmq'")
+    assert cause_of_death(event, "it started").endswith("exit status 1 while it started. ImportError: No module 'zmq'")
