@@ -85,6 +85,16 @@ class Pulse:
         self._registration.register(self.lease)
         queues = ",".join(self._worker.queue_names())
         log.info("worker.listening", extra={"worker": self._worker.name, "lease": self.lease, "queues": queues})
+        self._warn_if_not_durable()
+
+    def _warn_if_not_durable(self) -> None:
+        try:
+            told: dict[str, str] = self._connection.config_get("append*")  # type: ignore[assignment]
+        except redis.ResponseError:  # not everyone may ask
+            return
+        if (told.get("appendonly"), told.get("appendfsync")) != ("yes", "always"):
+            todo = "set appendonly yes and appendfsync always, or a power cut loses what was logged"
+            log.warning("redis.not_durable", extra={"todo": todo})
 
     def until_beat(self) -> float:
         """Seconds until the next beat is due."""

@@ -49,3 +49,9 @@ def test_a_worker_that_could_run_no_cell_takes_no_job(site: Site) -> None:
     _, errors = worker.communicate(timeout=60)
     assert worker.returncode == 2 and [name for name in missing if name not in errors] == []
     assert "Traceback" not in errors and site.status(job) == "queued"
+
+
+def test_a_redis_that_a_power_cut_would_rob_is_named_at_the_start(own_site: Site) -> None:
+    assert "redis.not_durable" not in own_site.burst()
+    own_site.connection.config_set("appendfsync", "everysec")
+    assert "appendfsync always" in own_site.burst()
