@@ -82,7 +82,8 @@ def why(state: Projection, request: Request) -> str:
         return "crash"
     if state.closed.how == "drained":
         return "drain"
-    return "message" if request.function == "chat" else "requeue"
+    # A chat whose message was read already was enqueued again, as any other job that failed.
+    return "message" if request.function == "chat" and request.job not in state.sources else "requeue"
 
 
 def open_session(request: Request, settings: Settings) -> SessionOpened:
