@@ -11,6 +11,7 @@ The one table of the recovery rules of DESIGN §2, invariants 5 and 8:
 | in a cell               | no strike yet, or one (`rerun`)            | run it again             |
 | in a cell               | cut off by a death or drain, and `ask`     | report it to the model   |
 | in a cell               | two strikes                                | report it to the model   |
+| in a cell               | the session was over, and a message came   | report it to the model   |
 | in a cell               | three strikes and nothing ever completed   | fail                     |
 | after a cell, not saved |                                            | run it again, keep output|
 | after an answer         |                                            | nothing                  |
@@ -89,6 +90,8 @@ def strikes(state: Projection) -> int:
 
 def _interrupted(state: Projection, policy: Policy) -> Next:
     cell, cause = strikes(state), state.interruptions.cause
+    if state.interruptions.superseded:
+        return Next(Do.REPORT, cause or "the session was stopped")
     if state.completed == 0 and state.strikes + state.interruptions.deaths // DEATHS_PER_STRIKE >= 3:
         reason = f"three times a cell ended its kernel before any cell had completed; the last time: {cause}"
         return Next(Do.FAIL, reason)

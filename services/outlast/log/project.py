@@ -56,6 +56,8 @@ class Interruptions:
     deaths: int = 0
     drains: int = 0
     cause: str = ""
+    #: The session was over, and a message came: it is for the model to say what becomes of the cell.
+    superseded: bool = False
 
 
 @dataclass(slots=True)
@@ -121,6 +123,7 @@ class Projection:
                 self.attempt, self.open, self.closed = record.id.attempt, True, None
                 if body.why in ("message", "retry", "requeue"):
                     self.seconds_before = self.seconds
+                    self.interruptions.superseded = self.at is At.RUNNING
                 if body.why in ("retry", "requeue"):
                     self.strikes = self.turns = 0
                     self.interruptions = Interruptions()

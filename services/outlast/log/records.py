@@ -220,7 +220,8 @@ class StateSaved(Body):
 
 @dataclass(frozen=True, slots=True)
 class CellInterrupted(Body):
-    """A started cell did not finish. `kind`: death (of the worker), drain, strike (the cell's own doing)."""
+    """A started cell did not finish. `kind`: death (of the worker), drain (or another stop that was
+    asked for), strike (the cell's own doing)."""
 
     TYPE: ClassVar[str] = "cell.interrupted"
 
