@@ -50,6 +50,14 @@ OUTPUT_DIFFERS = (
 )
 
 
+#: What interrupted a cell, by the reason of a stop.
+STOPPED = {
+    "drain": "the worker was asked to stop",
+    "max_seconds": "the session's running time was used up",
+    "cancel": "the session was stopped on request",
+}
+
+
 class Cells:
     """The kernel side of one attempt. The kernel starts in the background; the first use waits for it."""
 
@@ -66,14 +74,14 @@ class Cells:
         self._untold: dict[str, str] = {}
 
     def launch(self) -> None:
-        """Start a kernel if none runs; returns at once."""
+        """Start a kernel if none runs; returns at once. KernelUnusable."""
         if self._kernel is None:
             self._kernel = Kernel.launch(self._workspace, self._settings, session=self._hold.session)
 
     def restore(self) -> None:
-        """Have the newest checkpoint's variables in the kernel, and tell the model what is missing."""
-        self._ready()
-        self._tell()
+        """Have the newest checkpoint's variables in the kernel, if there is one; `tell` then names what is missing."""
+        if self._hold.state.checkpoint or self._hold.state.unsaved:
+            self._ready()
 
     def close(self) -> None:
         """End the kernel with all that belongs to it."""
@@ -90,6 +98,8 @@ class Cells:
                 case Do.RUN:
                     output = self._attempt(language, code, self._finish)
                 case Do.RERUN:
+                    # First of all the lock: until it is ours, what ran the cell before may still change files.
+                    self._ready()
                     self._replay()
                     output = self._attempt(language, code, self._finish)
                 case Do.RESAVE:
@@ -102,7 +112,6 @@ class Cells:
                 case _:
                     return hold.state.said[-1].text
             if output is not None:
-                self._tell()
                 return output
 
     def decline(self, why: str) -> None:
@@ -122,12 +131,13 @@ class Cells:
             return finish(language, code)
         except KernelDied as died:
             self.close()
-            hold.append(CellInterrupted(number, "strike" if died.by_cell else "death", died.cause))
+            # What asks the worker to stop may signal the kernel too (systemd does): no fault of the cell.
+            kind = "drain" if self._stop else "strike" if died.by_cell else "death"
+            hold.append(CellInterrupted(number, kind, died.cause))
             return None
         except Stopped as stopped:
-            running = hold.state.at in (At.RUNNING, At.PENDING) and not hold.state.interrupted
-            if stopped.reason == "drain" and running:
-                hold.append(CellInterrupted(number, "drain", "the worker was asked to stop"))
+            if hold.state.at in (At.RUNNING, At.PENDING) and not hold.state.interrupted:
+                hold.append(CellInterrupted(number, "drain", STOPPED.get(stopped.reason, STOPPED["cancel"])))
             raise
 
     def _finish(self, language: str, code: str) -> str:
@@ -191,11 +201,11 @@ class Cells:
     def _ready(self) -> None:
         """A kernel that answers and holds the newest checkpoint; Stopped, Refused."""
         for tries in range(1, KERNEL_TRIES + 1):
-            self.launch()
-            assert self._kernel is not None
             if self._is_ready:
                 return
             try:
+                self.launch()
+                assert self._kernel is not None
                 try:
                     self._kernel.ready(self._stop, self._hold.wait)
                 finally:
@@ -223,9 +233,9 @@ class Cells:
         )
         self._untold |= missing
 
-    def _tell(self) -> None:
-        """Name what is missing to the model, once the conversation is at a point where a note may stand."""
-        if self._untold and self._hold.state.at in (At.TURN, At.ANSWERED):
+    def tell(self) -> None:
+        """Name what is missing to the model, if it is about to be asked: a note may not stand in a reply."""
+        if self._untold and self._hold.state.at is At.TURN:
             names = "; ".join(f"{name} ({why})" for name, why in sorted(self._untold.items()))
             self._untold = {}
             self._hold.append(NoteAdded(NOT_RESTORED.format(names=names)))

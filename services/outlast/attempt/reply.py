@@ -39,11 +39,15 @@ class Asking:
         self._window = Window(hold, model, room, stop)
         self._temperature = float(options.get("temperature", settings.temperature))
 
+    def tell_cut(self) -> None:
+        """Tell the model that its last reply was cut off at its limit, if that is how the conversation ends."""
+        state = self._hold.state
+        if state.said[-1].kind == "reply" and not state.partial:
+            self._hold.append(NoteAdded(CUT_AT_LIMIT.format(limit=self._max_tokens)))
+
     def reply(self) -> list[Part]:
         """The whole next reply as Open Interpreter is to get it; logged and finished when this returns."""
-        hold, state = self._hold, self._hold.state
-        if state.said[-1].kind == "reply" and not state.partial:
-            hold.append(NoteAdded(CUT_AT_LIMIT.format(limit=self._max_tokens)))
+        hold = self._hold
         started, waiting = time.monotonic(), _Waiting(hold, self._stop)
         stream = _Stream(hold)
         finish = Finish("fence", None, None)
@@ -57,7 +61,11 @@ class Asking:
             except ModelAway as away:
                 waiting.pause(str(away), away.retry_after)
             except ContextTooLong:
-                self._window.shorten_once_more()
+                if stream.text:
+                    # Whole, the reply would have fitted: going on from it asks for as much again as it may have in all.
+                    stream.discard("the model's window has no room to go on from it")
+                else:
+                    self._window.shorten_once_more()
         parts = stream.parser.finish(complete=finish.finish_reason != "length")
         cell = stream.parser.cell
         hold.append(

@@ -20,11 +20,11 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 
 from redis import Redis
 
-from ..errors import ContextTooLong, Fenced, ModelRefused, RedisAway, Refused, Stopped
+from ..errors import ContextTooLong, Fenced, KernelUnusable, ModelRefused, RedisAway, Refused, Stopped
 from ..interpreter.loop import run_loop
 from ..interpreter.model import ModelClient
 from ..interpreter.reply import Part
@@ -151,11 +151,10 @@ class _Attempt:
 
     def _turns(self) -> None:
         hold, state = self._hold, self._hold.state
-        self._cells.launch()
+        with suppress(KernelUnusable):  # Who needs it tries again, and says so.
+            self._cells.launch()
         if state.at in (At.RUNNING, At.PENDING) and not state.interrupted:
             hold.append(CellInterrupted(state.cell, "death", "the worker that ran it died"))
-        if state.checkpoint or state.unsaved:
-            self._cells.restore()
         while True:
             self._move_inbox()
             step = plan(state, self._policy)
@@ -164,7 +163,11 @@ class _Attempt:
                     return
             elif step.do is Do.FAIL:
                 raise Refused(step.cause)
+            elif step.do is Do.RESAVE:
+                # Not by the loop: it sees the cell's output and would ask the model.
+                self._cells.run(*state.code)
             else:
+                self._cells.restore()
                 run_loop(state.messages(), reply=self._reply, cell=self._cells.run, stopped=lambda: bool(self._stop))
                 self._check_stop()
 
@@ -174,10 +177,12 @@ class _Attempt:
         if self._hold.state.at is At.CELL:
             # The loop asks again without having run the block: it does not count it as code.
             self._cells.decline(NOT_RUN)
+        self._asking.tell_cut()
         self._move_inbox()
         step = plan(self._hold.state, self._policy)
         if step.do is Do.FAIL:
             raise Refused(step.cause)
+        self._cells.tell()
         yield from self._asking.reply()
 
     def _move_inbox(self) -> None:
