@@ -12,10 +12,7 @@ After KernelDied or Stopped the kernel is of no more use: close it.
 from __future__ import annotations
 
 import math
-import os
-import secrets
 import shutil
-import stat
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,6 +30,7 @@ from .exchange import Exchanges
 from .guard import Guard
 from .limits import Watch
 from .results import CellResult, Restored, Saved
+from .runtime import make_runtime
 from .workspace import Workspace
 
 #: Seconds that a kernel has to answer once it may start.
@@ -60,12 +58,13 @@ class Kernel:
     @classmethod
     def launch(cls, workspace: Workspace, settings: Settings, *, session: str) -> Self:
         """Start a guardian, which starts the kernel once it holds the workspace; returns at once."""
-        runtime = settings.runtime_path / secrets.token_hex(4)
+        runtime: Path | None = None
         try:
-            _make_private(runtime)
+            runtime = make_runtime(settings.runtime_path)
             channel = Channel(runtime)
         except (OSError, ValueError) as error:
-            shutil.rmtree(runtime, ignore_errors=True)
+            if runtime is not None:
+                shutil.rmtree(runtime, ignore_errors=True)
             raise KernelUnusable(
                 f"No kernel for session {session}: {error}; set OUTLAST_RUNTIME_DIR to a short path of your own."
             ) from error
@@ -211,16 +210,6 @@ class Kernel:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-def _make_private(directory: Path) -> None:
-    """Make a new directory of ours below one of ours; PermissionError if somebody else could exchange it."""
-    parent = directory.parent
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = parent.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in (0, os.getuid()):
-        raise PermissionError(f"{parent} belongs to somebody else")
-    directory.mkdir(mode=0o700)
 
 
 def _extra_text(reply: dict[str, Any]) -> str:

@@ -141,7 +141,14 @@ class Attendant:
             return
         points.reach("started")
         lease, began = self._pulse.lease, time.monotonic()
-        child = fork(lambda stop: self._in_child(request, view.standing.attempt, lease, stop))
+        try:
+            child = fork(lambda stop: self._in_child(request, view.standing.attempt, lease, stop))
+        except OSError as error:
+            # No process or memory to spare at the moment, which says nothing about the job.
+            log.error("child.not_forked", extra={"job": request.job, "error": str(error)})
+            self._pause(LONGEST_BACKOFF)
+            self._give_back(request)
+            return
         points.reach("forked")
         ending = watch(child, request.job, self._pulse, self._stop, self._worker.settings.drain_grace)
         points.reach("ended")
@@ -193,11 +200,15 @@ class Attendant:
         if crashes > 1:
             pause = min(FIRST_BACKOFF * 2 ** (crashes - 2), LONGEST_BACKOFF)
             log.warning("job.crashes", extra={"job": request.job, "crashes": crashes, "pause": pause})
-            until = time.monotonic() + pause
-            while not self._stop and (left := until - time.monotonic()) > 0:
-                self._pulse.tick()
-                self._stop.sleep(min(left, self._pulse.until_beat()))
+            self._pause(pause)
         self._give_back(request)
+
+    def _pause(self, seconds: float) -> None:
+        """Stay alive to the others for so long; ends early when the worker is to leave."""
+        until = time.monotonic() + seconds
+        while not self._stop and (left := until - time.monotonic()) > 0:
+            self._pulse.tick()
+            self._stop.sleep(min(left, self._pulse.until_beat()))
 
     def _give_back(self, request: Request) -> None:
         if self._ask(lambda: self._settlement.requeue(request)):
