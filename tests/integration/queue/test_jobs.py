@@ -166,4 +166,4 @@ def test_suspended_workers_take_nothing_until_they_are_resumed(site: Site) -> No
 
 def test_a_serializer_other_than_rqs_own_is_refused_at_the_start(site: Site) -> None:
     done = site.rq("worker", "--burst", "-w", "outlast.queue.Worker", "--serializer", "json", check=False)
-    assert done.returncode == 1 and "--serializer" in done.stderr
+    assert done.returncode == 2 and "--serializer" in done.stderr
