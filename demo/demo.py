@@ -15,7 +15,8 @@ from pathlib import Path
 from typing import NoReturn, TypeVar
 
 ROOT = Path(__file__).resolve().parent.parent
-# Started as a program, Python puts this directory first, where `demo` would be this file.
+# Started as a program, Python puts this directory first, where `demo` would be this file. The imports
+# below need the path, so they cannot stand at the top (E402).
 sys.path[:1] = [str(ROOT), str(ROOT / "services")]
 
 from demo.generate import parse_size  # noqa: E402

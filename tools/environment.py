@@ -159,8 +159,8 @@ def _digest(content: bytes) -> str:
 def _demand_venv() -> None:
     """Debian and Ubuntu split venv off Python; say which package brings it."""
     try:
-        import ensurepip  # noqa: F401
-        import venv  # noqa: F401
+        import ensurepip  # noqa: F401  # is it there?
+        import venv  # noqa: F401  # is it there?
     except ImportError:
         package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
         raise SetUpFailed(

@@ -18,7 +18,8 @@ from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
-# What the loop really uses is imported first, so that only Open Interpreter's own modules meet the stand-ins.
+# What the loop really uses is imported first, so that only Open Interpreter's own modules meet the stand-ins;
+# for that effect alone, so the names are not used (F401).
 import openai  # noqa: F401
 import platformdirs  # noqa: F401
 

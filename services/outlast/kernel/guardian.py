@@ -46,7 +46,7 @@ from typing import Any, NoReturn
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
 import launch  # type: ignore[import-not-found]  # found by the path above, for here is no package
-import processes  # type: ignore[import-not-found]
+import processes  # type: ignore[import-not-found]  # as above
 
 _PR_SET_CHILD_SUBREAPER = 36
 #: Bytes of the kernel's standard error that are kept to explain its end.

@@ -47,7 +47,7 @@ def kernel_environment(source: Mapping[str, str], python: str, session: str, roo
         "HOME": f"{root}/home",
         "TMPDIR": f"{root}/tmp",  # noqa: S108  (the session's own)
         # In TMPDIR, because HOME is emptied at each start and building the font list takes seconds.
-        "MPLCONFIGDIR": f"{root}/tmp/.matplotlib",  # noqa: S108
+        "MPLCONFIGDIR": f"{root}/tmp/.matplotlib",  # noqa: S108  (below the same)
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "TERM": "dumb",
         "NO_COLOR": "1",

@@ -89,7 +89,7 @@ class Pulse:
 
     def _warn_if_not_durable(self) -> None:
         try:
-            told: dict[str, str] = self._connection.config_get("append*")  # type: ignore[assignment]
+            told: dict[str, str] = self._connection.config_get("append*")  # type: ignore[assignment]  # redis-py
         except redis.ResponseError:  # not everyone may ask
             return
         if (told.get("appendonly"), told.get("appendfsync")) != ("yes", "always"):

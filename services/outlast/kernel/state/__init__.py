@@ -75,7 +75,7 @@ __all__ = ["prepare", "restore", "save"]
 
 def prepare() -> None:
     """Import what the first save or restore would import; ImportError if this environment lacks it."""
-    from . import checkpoint  # noqa: F401
+    from . import checkpoint  # noqa: F401  # for the import itself
 
 
 def save(namespace: dict[str, Any], directory: str, *, cell: int) -> dict[str, Any]:
