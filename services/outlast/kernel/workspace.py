@@ -25,6 +25,10 @@ from ..settings import Settings
 #: Files that `changed_since` names at most, and directory entries that it looks at.
 _NAMED, _LOOKED_AT = 1000, 100_000
 
+#: Linux stamps files with the time of its last tick (CONFIG_HZ=100: every 10 ms), so a file may be dated that many
+#: seconds before it was written. No cell follows the one before it so soon: a reply of the model lies between them.
+_TICK = 0.01
+
 
 @dataclass(frozen=True)
 class Workspace:
@@ -84,6 +88,7 @@ class Workspace:
     def changed_since(self, at: float) -> tuple[str, ...]:
         """Files written at or after `at` (seconds since 1970), relative to `files` and sorted; at most 1,000."""
         changed: list[str] = []
+        at -= _TICK
         queue, looked_at = [self.files], 0
         while queue and looked_at < _LOOKED_AT:
             try:

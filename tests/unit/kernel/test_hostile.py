@@ -164,6 +164,15 @@ def test_changed_files_are_those_written_since(tmp_path: Path) -> None:
     assert workspace.changed_since(200) == ("new", "sub/newer")
 
 
+def test_a_file_written_right_after_a_moment_counts_though_dated_by_the_tick_before(tmp_path: Path) -> None:
+    workspace = Workspace.open(Settings(workspaces=str(tmp_path)), "s")
+    (workspace.files / "dated by the tick").touch()
+    os.utime(workspace.files / "dated by the tick", (99.992, 99.992))
+    (workspace.files / "of an earlier cell").touch()
+    os.utime(workspace.files / "of an earlier cell", (99.98, 99.98))
+    assert workspace.changed_since(100) == ("dated by the tick",)
+
+
 @pytest.mark.parametrize(
     ("event", "words"),
     [
