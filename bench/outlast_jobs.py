@@ -9,7 +9,8 @@ import redis
 from rq import Queue
 
 from outlast.queue import keys
-from tests.fleet import PATIENCE, Fleet, NeverHappened
+from tests.fleet import Fleet
+from tests.observer import PATIENCE, NeverHappened
 
 from .ledger import second_runs
 

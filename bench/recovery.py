@@ -18,7 +18,8 @@ from pathlib import Path
 
 from outlast.log.project import Projection
 from outlast.log.records import Record
-from tests.fleet import Fleet, NeverHappened
+from tests.fleet import Fleet
+from tests.observer import NeverHappened
 
 from .figure import MEASURED, Beside, Options, Row
 from .outlast_jobs import problems_of, wait_until_idle

@@ -1,7 +1,7 @@
 """A server that plays a fixed script. It is not a model: nothing here reads, thinks or writes.
 
-It speaks the OpenAI chat-completions protocol as vLLM does, on the loopback interface only, so that a whole
-session can run without a GPU and be killed anywhere. The reply to a request is number *n* of the script,
+It speaks the OpenAI chat-completions protocol as vLLM does, on the loopback interface unless told otherwise, so
+that a whole session can run without a GPU and be killed anywhere. The reply to a request is number *n* of the script,
 where *n* is how many assistant messages the request holds, not counting one that is being continued: the
 server keeps no state between requests, so a kill of anything changes no reply.
 
@@ -176,7 +176,13 @@ class ScriptedModel:
     """
 
     def __init__(
-        self, script: Script, *, port: int = 0, faults: Sequence[Mapping[str, Any]] = (), **options: Any
+        self,
+        script: Script,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        faults: Sequence[Mapping[str, Any]] = (),
+        **options: Any,
     ) -> None:
         self._player: Player | None = None
         self._replies: list[_Reply] = []
@@ -196,7 +202,7 @@ class ScriptedModel:
         self._changed = threading.Condition()
         self._arrivals: list[Arrival] = []
         self._stop_read, self._stop_write = os.pipe()
-        self._server = _Server(("127.0.0.1", port), _Handler)
+        self._server = _Server((host, port), _Handler)
         self._server.model = self
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(0.02,), name="scripted-model", daemon=True
@@ -491,16 +497,15 @@ class _Handler(BaseHTTPRequestHandler):
 
 
 def _arguments() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description=f"{NOT_A_MODEL} It speaks the OpenAI chat API on 127.0.0.1.")
+    parser = argparse.ArgumentParser(description=f"{NOT_A_MODEL} It speaks the OpenAI chat API.")
     parser.add_argument("script", type=Path, help="YAML file with the replies (its form: see the top of this file)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: this machine only)")
     parser.add_argument("--port", type=int, default=0, help="0 (default): any free port")
     parser.add_argument("--port-file", type=Path, help="file that the port is written to once the server listens")
     parser.add_argument("--delay", type=float, help="seconds between two chunks, instead of the script's")
     parser.add_argument("--no-continue", action="store_true", help="start a reply over instead of continuing it")
     parser.add_argument("--no-tokenize", action="store_true", help="no /tokenize")
     return parser
-
-
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -513,7 +518,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         options["tokenize"] = False
     # Blocked before any thread starts, so that only `sigwait` below ever sees them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    with ScriptedModel(given.script, port=given.port, **options) as model:
+    with ScriptedModel(given.script, host=given.host, port=given.port, **options) as model:
         if given.port_file:
             # Renamed into place: whoever sees the file sees a whole number in it.
             partial = given.port_file.with_suffix(".partial")

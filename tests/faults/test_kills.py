@@ -11,8 +11,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.fleet import PATIENCE, Fleet, kill
+from tests.fleet import Fleet, kill
 from tests.integration.sessions import GATE, cell, files, let_go, outputs, ran, script, types
+from tests.observer import PATIENCE
 
 Start = Callable[..., Fleet]
 
