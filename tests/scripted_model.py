@@ -14,6 +14,8 @@ The script is a YAML file (or the same thing as a Python mapping, or a list of r
     replies:
       - "a reply"
       - {text: "another", delay: 0.5}
+    scripts:               # for conversations whose first user message begins with this word; else `replies`
+      csv: ["another first reply", "its second"]
     faults:                # also added at run time with POST /control {"faults": [...]}
       - {kind: slow, seconds: 5}                 # late first token
       - {kind: cut, after: 3, reply: 2}          # stream cut after 3 chunks; `clean: true` ends it as if well
@@ -185,7 +187,7 @@ class ScriptedModel:
         **options: Any,
     ) -> None:
         self._player: Player | None = None
-        self._replies: list[_Reply] = []
+        self._scripts: dict[str, list[_Reply]] = {}
         data: Mapping[str, Any]
         if callable(script):
             self._player, data = script, {}
@@ -194,8 +196,8 @@ class ScriptedModel:
             data = loaded if isinstance(loaded, Mapping) else {"replies": loaded}
         else:
             data = script if isinstance(script, Mapping) else {"replies": script}
-        for reply in data.get("replies", ()):
-            self._replies.append(_Reply(reply) if isinstance(reply, str) else _Reply(**reply))
+        for name, replies in {**data.get("scripts", {}), "": data.get("replies", ())}.items():
+            self._scripts[name] = [_Reply(reply) if isinstance(reply, str) else _Reply(**reply) for reply in replies]
         known = {name: data[name] for name in Settings.__dataclass_fields__ if name in data}
         self.settings = Settings(**{**known, **options})
         self._faults = [Fault(**fault) for fault in (*data.get("faults", ()), *faults)]
@@ -304,7 +306,9 @@ class ScriptedModel:
     def _reply(self, index: int, messages: Messages) -> _Reply:
         if self._player:
             return _Reply(self._player(messages))
-        return self._replies[index] if index < len(self._replies) else _Reply(PAST_THE_END)
+        first = next((content(message) for message in messages if message["role"] == "user"), "")
+        replies = self._scripts.get(first.partition(" ")[0] or "", self._scripts[""])
+        return replies[index] if index < len(replies) else _Reply(PAST_THE_END)
 
 
 class _Gone(Exception):

@@ -65,6 +65,12 @@ def test_a_reply_depends_only_on_the_number_of_assistant_messages(model: Scripte
             assert text(ask(model, talk(*SCRIPT[:turn]))) == SCRIPT[turn]
 
 
+def test_a_script_is_chosen_by_the_first_word_of_the_conversation() -> None:
+    with ScriptedModel({"replies": ["of the default"], "scripts": {"csv": ["of csv"]}}) as server:
+        assert text(ask(server, [{"role": "user", "content": "csv please"}])) == "of csv"
+        assert text(ask(server, [{"role": "user", "content": "please csv"}])) == "of the default"
+
+
 def test_past_its_end_the_script_answers_done(model: ScriptedModel) -> None:
     assert text(ask(model, talk(*SCRIPT))) == "Done."
 
