@@ -1,1 +1,1 @@
-"""The `outlast` command: reads sessions, never writes them."""
+"""The `outlast` command: reads sessions and their files, never writes them."""

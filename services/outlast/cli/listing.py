@@ -13,7 +13,7 @@ from ..log.store import Head
 from .history import History
 from .lines import STYLES
 from .output import Output
-from .source import Failed, Source, Waiting
+from .source import Failed, Queue, Source
 from .text import ago, one_line
 
 #: Columns of a terminal on which there is room for the counts and the worker.
@@ -31,31 +31,43 @@ def run(given: argparse.Namespace, source: Source, out: Output) -> int:
         _refused(job) for job in source.failed(most=len(names) + 1 if given.all else given.limit)
         if source.log(job.job).head() is None
     ]  # fmt: skip
-    waiting = {job.job: job for job in source.queued()}
+    queues, suspended = source.queues(), source.suspended()
+    places = {
+        job: {"state": "queued", "queue": queue.name, "place": place, "of": queue.length, "suspended": suspended}
+        for queue in queues
+        for place, job in enumerate(queue.jobs, 1)
+    }
     for row in opened:
         # Given back to its queue, by a drain or by `rq requeue`: one row, not two.
-        if job := waiting.pop(row["session"], None):
-            row |= {"state": "queued", "queue": job.queue, "place": job.place}
-    rows = [_queued(job) for job in waiting.values()]
-    rows += sorted(opened + refused, key=lambda row: -float(row["opened"]))[: None if given.all else given.limit]
+        row |= places.get(row["session"], {})
+    begun = {row["session"] for row in opened}
+    most = None if given.all else given.limit
+    rows: list[dict[str, Any]] = []
+    longer: list[Queue] = []
+    for queue in queues:
+        jobs = [job for job in queue.jobs if job not in begun]
+        waiting = source.waiting(jobs, most)
+        rows += [
+            {"session": job.job, **places[job.job], "prompt": job.call, "created": job.created} for job in waiting
+        ]
+        if queue.length > len(queue.jobs) or (len(waiting) == most and waiting[-1].job != jobs[-1]):
+            longer.append(queue)
+    rows += sorted(opened + refused, key=lambda row: -float(row["opened"]))[:most]
     if out.json:
         for row in rows:
             out.emit(row)
         return 0
-    if not rows:
+    if rows:
+        _table(rows, now, out)
+    else:
         out.line('No sessions yet. Start one: rq enqueue outlast.run prompt="what you want done"')
-        return 0
-    _table(rows, now, out)
+    for queue in longer:
+        out.line(f"Queue {one_line(queue.name)} holds {queue.length} jobs; `outlast list --all` shows more.", "dim")
     if len(names) > len(shown):
         out.line(f"{len(names) - len(shown)} older sessions are not shown; `outlast list --all` shows them.", "dim")
+    if suspended:
+        out.line("Suspended: no worker takes a job from any queue until `rq resume`.", "yellow")
     return 0
-
-
-def _queued(job: Waiting) -> dict[str, Any]:
-    return {
-        "session": job.job, "state": "queued", "queue": job.queue, "place": job.place, "prompt": job.call,
-        "created": job.created,
-    }  # fmt: skip
 
 
 def _refused(job: Failed) -> dict[str, Any]:
@@ -105,7 +117,10 @@ def _table(rows: list[dict[str, Any]], now: float, out: Output) -> None:
     table.add_column("PROMPT", no_wrap=True, ratio=1, overflow="ellipsis")
     for row in rows:
         state = str(row["state"])
-        place = f" ({row['place']} in {row['queue']})" if state == "queued" else ""
+        place = ""
+        if state == "queued":
+            queue = "" if row["queue"] == "default" else f" in {one_line(row['queue'], 20)}"
+            place = f" {row['place']} of {row['of']}{queue}"
         table.add_row(
             one_line(row["session"], 40),
             Text(state + place, style=STYLES.get(state, "")),

@@ -1,4 +1,7 @@
-"""`outlast`: look at sessions. Exit codes: 0 done, 1 not found or not intact, 2 wrong usage or settings, 3 no Redis."""
+"""`outlast`: look at sessions, and fetch their files.
+
+Exit codes: 0 done, 1 not found, not intact or not copied, 2 wrong usage or settings, 3 no Redis.
+"""
 
 from __future__ import annotations
 
@@ -14,16 +17,17 @@ from typing import Any
 import redis
 
 from ..errors import LogDamaged, RedisAway, SettingsError
+from ..log.patience import refusal_of_login
 from ..settings import Settings
-from . import following, listing, showing, verifying
-from .output import Output, complain
-from .source import NotFound, Source, reason
+from . import copying, files, following, listing, showing, verifying
+from .output import Output, Trouble, complain
+from .source import Source, reason
 from .text import one_line
 
 OK, PROBLEM, USAGE, UNREACHABLE = 0, 1, 2, 3
 
 _CODES = (
-    "exit codes: 0 done; 1 no such session, or a log is not intact; "
+    "exit codes: 0 done; 1 no such session, a log is not intact, or a file could not be copied; "
     "2 wrong usage or settings; 3 Redis cannot be reached"
 )
 
@@ -31,8 +35,24 @@ _EXAMPLES = {
     "list": ("outlast list", "outlast list --all --json | jq -r 'select(.state == \"failed\") | .session'"),
     "show": ("outlast show sales", "outlast show --json sales | jq .attempts"),
     "logs": ("outlast logs sales", "outlast logs -f sales", "outlast logs --json sales > sales.jsonl"),
+    "files": ("outlast files sales", "outlast files --json sales | jq -r .path"),
+    "cp": (
+        "outlast cp sales:report.pdf .",
+        "outlast cp sales:artifacts/cell-3.txt sales:chart.png ~/results",
+        "outlast cp -r sales: results                # everything in the session's directory",
+        "outlast cp sales:notes.txt - | less",
+        "outlast cp -r --tar sales:plots - | ssh other tar x",
+    ),
     "verify": ("outlast verify sales", "outlast verify --all", "outlast verify --file sales.jsonl"),
 }
+
+
+_CP = """\
+PATH is as the session's own code writes it, and as `outlast files` lists it: relative to its working directory, or
+below artifacts/. A copy replaces an older file of its name, and appears only when it is whole. Links, devices and the
+like are not copied, and no owner, mode or time is taken over: whatever a session made is a plain file of yours.
+Where the workspaces are not on this machine, the worker container of the stack in this directory is asked.
+"""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -51,12 +71,12 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"outlast {version('outlast')}")
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
-    def command(name: str, what: str) -> argparse.ArgumentParser:
+    def command(name: str, what: str, more: str = "") -> argparse.ArgumentParser:
         examples = "examples:\n" + "".join(f"  {text}\n" for text in _EXAMPLES[name])
         return commands.add_parser(
             name,
             help=what,
-            description=what[0].upper() + what[1:] + ".",
+            description=what[0].upper() + what[1:] + "." + (f"\n\n{more}" if more else ""),
             epilog=f"{examples}\n{_CODES}",
             formatter_class=argparse.RawDescriptionHelpFormatter,
             parents=[common],
@@ -70,6 +90,14 @@ def parser() -> argparse.ArgumentParser:
     sub = command("logs", "the records of a session, one a line")
     sub.add_argument("session", metavar="ID")
     sub.add_argument("-f", "--follow", action="store_true", help="go on until the session closes, with live output")
+    sub = command("files", "the files of a session, and which cell an artifact is from")
+    sub.add_argument("session", metavar="ID")
+    sub.add_argument("--limit", type=_count, default=1000, metavar="N", help="files at most (default 1000)")
+    sub = command("cp", "copy files of a session out of its workspace", _CP)
+    sub.add_argument("source", metavar="ID:PATH", nargs="+", help="a file of a session")
+    sub.add_argument("dest", metavar="DEST", help="a directory, or the copy's name, or - for standard output")
+    sub.add_argument("-r", "--recursive", action="store_true", help="directories, with all that they hold")
+    sub.add_argument("--tar", action="store_true", help="with DEST -: a tar archive, of one file or of many")
     sub = command("verify", "prove that logs were neither changed nor shortened")
     sub.add_argument("session", metavar="ID", nargs="*")
     sub.add_argument("--all", action="store_true", help="every session in this Redis")
@@ -108,29 +136,41 @@ def _run(given: argparse.Namespace, out: Output) -> int:
         if getattr(given, "file", None):
             return verifying.run_on_file(given.file, out)
         settings = Settings.load()
-        given.settings = replace(settings, redis_url=getattr(given, "redis_url", settings.redis_url))
+        address = getattr(given, "redis_url", "") or settings.redis_address()
+        given.settings = replace(settings, redis_url=address, redis_password_file="")
         return _ask(given, out)
     except (SettingsError, OSError, UnicodeDecodeError) as mistake:
         if isinstance(mistake, BrokenPipeError):
             raise
         complain(_of_a_file(mistake) if isinstance(mistake, OSError) else str(mistake))
         return USAGE
-    except (NotFound, LogDamaged) as trouble:
+    except Trouble as trouble:
         complain(str(trouble))
+        return trouble.code
+    except LogDamaged as damage:
+        complain(str(damage))
         return PROBLEM
 
 
 def _ask(given: argparse.Namespace, out: Output) -> int:
     url = given.settings.redis_url
-    run: Any = {"list": listing.run, "show": showing.run, "logs": following.run, "verify": verifying.run}[given.command]
+    run: Any = {
+        "list": listing.run, "show": showing.run, "logs": following.run, "verify": verifying.run, "files": files.run,
+        "cp": copying.run,
+    }[given.command]  # fmt: skip
     try:
         source = Source(url)
     except ValueError as mistake:
         complain(f"{_without_password(url)} is no address of a Redis: {one_line(str(mistake), 200)}")
         return USAGE
     try:
-        source.ping()
+        # A workspace can be read while Redis is away.
+        if given.command not in ("files", "cp"):
+            source.ping()
         return int(run(given, source, out))
+    except redis.AuthenticationError as error:
+        complain(refusal_of_login(error))
+        return USAGE
     except (redis.RedisError, RedisAway) as error:
         words = reason(error) if isinstance(error, redis.RedisError) else one_line(str(error), 300)
         where = _without_password(url)

@@ -10,6 +10,18 @@ from rich.console import Console
 from rich.text import Text
 
 
+class Trouble(Exception):
+    """What was asked for cannot be done; the message is the sentence for the user."""
+
+    code = 1
+
+
+class Misuse(Trouble):
+    """It makes no sense to ask for it."""
+
+    code = 2
+
+
 class Output:
     """Standard output. `json` is whether programs read it: asked for, or because it is no terminal."""
 

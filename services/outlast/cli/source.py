@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,23 +13,34 @@ import redis
 from ..attempt.payload import inflate
 from ..log.patience import at_once
 from ..log.redis_log import RedisLog, connect, sessions
+from .output import Trouble
 from .text import one_line
 
 #: Characters of the reason of a failed job.
 _REASON = 600
 
+#: Jobs of one queue whose place is looked up, and jobs that are asked for at once.
+_PLACES, _BATCH = 100_000, 500
 
-class NotFound(Exception):
+
+class NotFound(Trouble):
     """There is no such session; the message is the sentence for the user."""
 
 
 @dataclass(frozen=True, slots=True)
+class Queue:
+    """One of RQ's queues. `jobs` is in the order in which it will give them out, the first 100,000 of `length`."""
+
+    name: str
+    jobs: tuple[str, ...]
+    length: int
+
+
+@dataclass(frozen=True, slots=True)
 class Waiting:
-    """A job in a queue. `place` counts from 1; `call` is how RQ describes it."""
+    """A job in a queue. `call` is how RQ describes it."""
 
     job: str
-    queue: str
-    place: int
     call: str
     created: str
 
@@ -68,11 +80,10 @@ class Source:
         """Its log; NotFound if the session was never opened."""
         log = self.log(session)
         if log.head() is None:
-            for job in self.queued():
-                if job.job == session:
-                    raise NotFound(
-                        f"session {session} has not begun: its job is number {job.place} in queue {job.queue}."
-                    )
+            for queue, place, length in self._places(session):
+                raise NotFound(
+                    f"session {session} has not begun: its job is number {place} of {length} in queue {queue}."
+                )
             raise NotFound(self._why_none(session))
         return log
 
@@ -89,8 +100,7 @@ class Source:
     def failed(self, most: int) -> list[Failed]:
         """The newest `most` of our jobs that failed, of those that RQ still knows; with or without a session."""
         jobs: list[Failed] = []
-        for key in sorted(_texts(self._connection.smembers("rq:queues"))):
-            queue = key.removeprefix("rq:queue:")
+        for queue in self._queue_names():
             for job in _texts(self._connection.zrevrange(f"rq:failed:{queue}", 0, most - 1)):
                 call, status, reason = self._job(job)
                 if call.startswith("outlast.") and status == "failed":
@@ -113,16 +123,53 @@ class Source:
             reason = ""
         return call, status, one_line(reason, _REASON)
 
-    def queued(self) -> list[Waiting]:
-        """Our jobs that wait for a worker, in the order in which their queues will give them out."""
-        jobs: list[Waiting] = []
-        for name in sorted(_texts(self._connection.smembers("rq:queues"))):
-            for place, job in enumerate(_texts(self._connection.lrange(name, 0, -1)), 1):
-                stored: Any = self._connection.hmget(f"rq:job:{job}", "description", "created_at")
+    def suspended(self) -> bool:
+        """Whether `rq suspend` keeps the workers from taking jobs."""
+        return bool(self._connection.exists("rq:suspended"))
+
+    def queues(self) -> list[Queue]:
+        """Every queue, by name."""
+        names = self._queue_names()
+        with self._connection.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.lrange(f"rq:queue:{name}", 0, _PLACES - 1)
+                pipe.llen(f"rq:queue:{name}")
+            replies = pipe.execute()
+        return [
+            Queue(name, tuple(_texts(jobs)), length)
+            for name, jobs, length in zip(names, replies[::2], replies[1::2], strict=True)
+        ]
+
+    def waiting(self, jobs: Sequence[str], most: int | None) -> list[Waiting]:
+        """The first `most` of these jobs that are ours, in their order; without `most` all of them."""
+        ours: list[Waiting] = []
+        for start in range(0, len(jobs), _BATCH):
+            batch = jobs[start : start + _BATCH]
+            with self._connection.pipeline(transaction=False) as pipe:
+                for job in batch:
+                    pipe.hmget(f"rq:job:{job}", "description", "created_at")
+                replies = pipe.execute()
+            for job, stored in zip(batch, replies, strict=True):
                 call, created = (value.decode("utf-8", "replace") if value else "" for value in stored)
                 if call.startswith("outlast."):
-                    jobs.append(Waiting(job, name.removeprefix("rq:queue:"), place, call, created))
-        return jobs
+                    ours.append(Waiting(job, call, created))
+                    if len(ours) == most:
+                        return ours
+        return ours
+
+    def _places(self, job: str) -> list[tuple[str, int, int]]:
+        """Queue, place in it from 1, and its length, for each queue that the job waits in: one at most, by rights."""
+        names = self._queue_names()
+        with self._connection.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.lpos(f"rq:queue:{name}", job)
+                pipe.llen(f"rq:queue:{name}")
+            replies = pipe.execute()
+        found = zip(names, replies[::2], replies[1::2], strict=True)
+        return [(name, place + 1, length) for name, place, length in found if place is not None]
+
+    def _queue_names(self) -> list[str]:
+        return sorted(key.removeprefix("rq:queue:") for key in _texts(self._connection.smembers("rq:queues")))
 
     def close(self) -> None:
         self._connection.close()

@@ -28,6 +28,18 @@ def one_line(text: str, width: int = 80) -> str:
     return line if len(line) <= width else line[: width - 1].rstrip() + "…"
 
 
+def file_name(name: str) -> str:
+    """`name` for a terminal: as it is if every character can be seen, else as a shell reads it, `$'a\\nb'`."""
+    if name.isprintable():
+        return name
+    quoted = name.replace("\\", "\\\\").replace("'", "\\'")
+    seen = (
+        text if text.isprintable() else "".join(f"\\x{byte:02x}" for byte in text.encode("utf-8", "surrogateescape"))
+        for text in quoted
+    )  # fmt: skip
+    return f"$'{''.join(seen)}'"
+
+
 def last_line(text: str, width: int = 80) -> str:
     """The last line of `text` that is not blank, as `one_line`."""
     tail = text[-4000:].strip()

@@ -80,7 +80,7 @@ def test_list_shows_the_place_of_a_waiting_job_and_only_our_jobs(
     assert main(["list"]) == 0
     assert [(row["session"], row["state"], row["place"]) for row in lines(capsys)] == [("mine", "queued", 2)]
     assert main(["show", "mine"]) == 1
-    assert "session mine has not begun: its job is number 2 in queue default" in capsys.readouterr().err
+    assert "session mine has not begun: its job is number 2 of 2 in queue default" in capsys.readouterr().err
 
 
 def test_a_session_that_waits_for_its_next_attempt_is_listed_once(
