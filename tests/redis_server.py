@@ -98,7 +98,8 @@ class RedisServer:
         ends_with_us = ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
         with (self._directory / "redis.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*ends_with_us, self._program, *self._options()],
+                [*ends_with_us, *self._command()],
+                env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -110,7 +111,16 @@ class RedisServer:
             self.kill()
             raise
 
-    def _options(self) -> list[str]:
+    @property
+    def client_url(self) -> str:
+        """The address for `rq` and `outlast`; a server with users of its own has another for them."""
+        return self.url
+
+    def _environment(self) -> dict[str, str] | None:
+        """The server's environment; None: ours."""
+        return None
+
+    def _command(self) -> list[str]:
         options = {
             "bind": "127.0.0.1",
             "port": str(self.port),
@@ -121,12 +131,16 @@ class RedisServer:
             "daemonize": "no",
             "databases": "1",
         }
-        return [word for name, value in options.items() for word in (f"--{name}", value)]
+        return [self._program, *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+    def _look(self) -> redis.Redis:
+        """A connection that may ask for INFO."""
+        return redis.Redis(port=self.port, socket_timeout=START_SECONDS)
 
     def _wait(self) -> None:
         assert self._process is not None
         deadline = time.monotonic() + START_SECONDS
-        with redis.Redis(port=self.port, socket_timeout=START_SECONDS) as probe:
+        with self._look() as probe:
             while True:
                 if self._process.poll() is not None:
                     raise NoServer(f"{self._program} ended at once:\n{self._log_tail()}")
