@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import quote, urlsplit
 
 from .errors import SettingsError
 
@@ -27,6 +28,7 @@ class Settings:
     """The settings of one process. The variable of field `lease` is `OUTLAST_LEASE`, and so on."""
 
     redis_url: str = _setting("redis://127.0.0.1:6379/0", "Redis of the jobs and logs; RQ_REDIS_URL where this is not set")
+    redis_password_file: str = _setting("", "file with the password of the Redis user that the address names; empty: none, or in the address")
     data: str = _setting("/data", "directory that `files:=[…]` may name files of; mounted read-only in the container")
     workspaces: str = _setting("/var/lib/outlast/sessions", "directory of the sessions' workspaces")
     runtime_dir: str = _setting("", "short-lived sockets and pipes; empty: a directory under the system's temporary one")
@@ -49,6 +51,8 @@ class Settings:
     output_chars: int = _setting(2800, "characters of a cell's output that the model sees", least=200)
     output_bytes: int = _setting(64 * 1024 * 1024, "bytes of a cell's full output kept as an artifact", least=65536)
 
+    workers: int = _setting(2, "worker processes that the supervisor runs, one running session each", least=1)
+    queues: str = _setting("default", "queues that they take jobs from, separated by spaces, the first one first")
     lease: float = _setting(2.0, "seconds without renewal after which a worker counts as dead", least=0.5)
     drain_grace: float = _setting(1.0, "seconds that a running cell gets to end when its worker is asked to stop", least=0)
     sandbox: str = _setting("off", "isolation of the kernels; `off` is the only mode so far", choices=("off",))
@@ -72,6 +76,8 @@ class Settings:
                 mistakes.append(f"{variable}={source[variable]!r} is not {allowed}.")
         if "redis_url" not in values and source.get("RQ_REDIS_URL"):
             values["redis_url"] = source["RQ_REDIS_URL"]
+        if not values.get("queues", "default").split():
+            mistakes.append("OUTLAST_QUEUES names no queue; leave it out for `default`.")
         if mistakes:
             raise SettingsError("\n".join(mistakes))
         settings = cls(**values)
@@ -92,16 +98,41 @@ class Settings:
                 mistakes.append(f"OUTLAST_WORKSPACES={self.workspaces} cannot be written to by this user; name another.")
         except OSError as error:
             mistakes.append(f"OUTLAST_WORKSPACES={self.workspaces} cannot be made ({error.strerror}); name another.")
+        runtime = self.runtime_path
+        try:
+            runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not os.access(runtime, os.R_OK | os.W_OK | os.X_OK):
+                mistakes.append(f"OUTLAST_RUNTIME_DIR={runtime} cannot be written to by this user; name another.")
+        except OSError as error:
+            mistakes.append(f"OUTLAST_RUNTIME_DIR={runtime} cannot be made ({error.strerror}); name another.")
         python = self.kernel_python_path
         if not (python.is_file() and os.access(python, os.X_OK)):
             mistakes.append(f"OUTLAST_KERNEL_PYTHON: there is no Python at {python}; `make venv` makes one, or name it.")
         try:
             self.model_key()
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "it is no text"
-            mistakes.append(f"OUTLAST_MODEL_KEY_FILE={self.model_key_file} cannot be read ({reason}); name another.")
+            mistakes.append(_unreadable("OUTLAST_MODEL_KEY_FILE", self.model_key_file, error))
         if mistakes:
             raise SettingsError("\n".join(mistakes))
+
+    def redis_address(self) -> str:
+        """The URL to connect to, with the password; made when it is needed, and never shown. SettingsError."""
+        if not self.redis_password_file:
+            return self.redis_url
+        try:
+            password = Path(self.redis_password_file).read_text(encoding="utf-8").strip()
+        except (OSError, ValueError) as error:
+            raise SettingsError(_unreadable("OUTLAST_REDIS_PASSWORD_FILE", self.redis_password_file, error)) from None
+        if not password:
+            raise SettingsError(f"OUTLAST_REDIS_PASSWORD_FILE={self.redis_password_file} is empty; put the password in.")
+        address = urlsplit(self.redis_url)
+        if address.password:
+            raise SettingsError(
+                "The address of Redis has a password, and OUTLAST_REDIS_PASSWORD_FILE names another; leave one out."
+            )
+        user, _, place = address.netloc.rpartition("@")
+        # `unix:///path` has no place, and keeps its empty one.
+        return address._replace(netloc=f"{user.rstrip(':')}:{quote(password, safe='')}@{place}").geturl()
 
     @property
     def runtime_path(self) -> Path:
@@ -121,6 +152,11 @@ class Settings:
 def redis_url_of_our_own() -> str:
     """OUTLAST_REDIS_URL as it is set, else empty: `rq` knows RQ_REDIS_URL only, and the two must not differ."""
     return os.environ.get("OUTLAST_REDIS_URL", "")
+
+
+def _unreadable(variable: str, path: str, error: Exception) -> str:
+    reason = error.strerror if isinstance(error, OSError) else "it is no text"
+    return f"{variable}={path} cannot be read ({reason}); name another."
 
 
 def _parse(item: Any, text: str) -> Any:

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
 
+import redis
 from rich.table import Table
 from rich.text import Text
-
-import redis
 
 from ..errors import LogError
 from . import beneath

@@ -44,6 +44,17 @@ def at_once() -> bool:
     return True
 
 
+def refusal_of_login(error: redis.RedisError) -> str:
+    """The sentence for a wrong user or password; empty for any other error. Waiting mends it only for who had it right.
+    """
+    if not isinstance(error, redis.AuthenticationError):
+        return ""
+    return (
+        f"Redis refuses the login ({error}); set the user in the address of Redis, and its password there or in the "
+        "file that OUTLAST_REDIS_PASSWORD_FILE names, to what Redis was given."
+    )
+
+
 def is_away(error: redis.RedisError) -> bool:
     """Whether the same command may succeed later unchanged."""
     if isinstance(error, _AWAY):

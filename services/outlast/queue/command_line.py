@@ -5,12 +5,14 @@ not answer or says yes. Both are things a worker waits for, not reasons to leave
 question, so it is answered here: once Redis answers, and always with no, for `Worker` looks for itself.
 RQ is pinned; `tests/integration/queue` starts a worker with Redis down.
 
-What stops a start for good, a wrong setting, RQ would show as a traceback; here it is the sentence alone, and exit code
-2 as for the `outlast` command.
+What stops a start for good, a wrong setting or password, RQ would show as a traceback; here it is the sentence alone,
+and exit code 2 as for the `outlast` command. A password that Redis has stopped to accept under a running worker is
+waited out: secrets are renewed one process after the other.
 """
 
 from __future__ import annotations
 
+import logging
 import sys
 import time
 from collections.abc import Iterator
@@ -19,21 +21,36 @@ from typing import Any
 
 import redis
 
+from outlast import heartbeat, logs
 from outlast.errors import SettingsError
-from outlast.log.patience import Patience
+from outlast.log.patience import Patience, refusal_of_login
 from outlast.settings import Settings, redis_url_of_our_own
+
+log = logging.getLogger(__name__)
 
 #: Exit code of a worker that was started with wrong settings or options.
 WRONG_USAGE = 2
 
 
-def await_redis(connection: redis.Redis) -> None:
-    """Return once Redis answers. SIGTERM and Ctrl-C end the process as usual."""
+def await_redis(connection: redis.Redis, settings: Settings) -> None:
+    """Return once Redis answers; SettingsError if it refuses the login. SIGTERM and Ctrl-C end the process as usual."""
+
+    def ping() -> None:
+        try:
+            connection.ping()
+        except redis.AuthenticationError as error:
+            raise SettingsError(refusal_of_login(error)) from None
 
     def tell(sentence: str) -> None:
-        print(f"{sentence} RQ_REDIS_URL, or --url, says where it is.", file=sys.stderr)
+        logs.configure(settings.log_format)
+        where = place(connection.connection_pool.connection_kwargs)
+        log.warning("redis.awaited", extra={"place": where, "why": sentence})
 
-    Patience(on_wait=tell, pause=time.sleep).ask(connection.ping)
+    def pause(seconds: float) -> None:
+        heartbeat.beat(settings.runtime_path, heartbeat.State.WAITING)
+        time.sleep(seconds)
+
+    Patience(on_wait=tell, pause=pause).ask(ping)
 
 
 @contextmanager
@@ -57,15 +74,16 @@ def _one_redis(connection: redis.Redis) -> None:
         ours = redis.Redis.from_url(url).connection_pool.connection_kwargs
     except ValueError as mistake:
         raise SettingsError(f"OUTLAST_REDIS_URL is no address of a Redis ({mistake}).") from None
-    wanted, used = _place(ours), _place(connection.connection_pool.connection_kwargs)
+    wanted, used = place(ours), place(connection.connection_pool.connection_kwargs)
     if wanted != used:
         raise SettingsError(
-            f"OUTLAST_REDIS_URL names {wanted}, but `rq` uses {used}; "
-            "set RQ_REDIS_URL, which both read, and leave OUTLAST_REDIS_URL out."
+            f"OUTLAST_REDIS_URL names {wanted}, but `rq` uses {used}; give `rq` the option -c outlast.rq_config, with "
+            "which it reads the same (and no RQ_REDIS_URL), or set RQ_REDIS_URL alone, which both read."
         )
 
 
-def _place(options: dict[str, Any]) -> str:
+def place(options: dict[str, Any]) -> str:
+    """Where a connection leads: `host:port/database`; no user, no password."""
     where = options.get("path") or f"{options.get('host', 'localhost')}:{options.get('port', 6379)}"
     return f"{where}/{options.get('db') or 0}"
 
@@ -73,9 +91,9 @@ def _place(options: dict[str, Any]) -> str:
 def _not_suspended(connection: redis.Redis) -> bool:
     # First, for waiting mends no setting.
     with in_a_sentence():
-        Settings.load()
+        settings = Settings.load()
         _one_redis(connection)
-    await_redis(connection)
+        await_redis(connection, settings)
     return False
 
 

@@ -13,6 +13,7 @@ import redis
 from rq.defaults import RQ_KEY_PREFIX
 from rq.utils import now, utcformat
 
+from outlast import heartbeat
 from outlast.log.patience import is_away
 from outlast.queue import keys
 from outlast.queue.leases import LapsedLeases, Leases
@@ -54,6 +55,7 @@ class Pulse:
         self._registration = registration
         self._stop = stop
         self._lease_seconds = settings.lease
+        self._runtime = settings.runtime_path
         self._interval = settings.lease / BEATS_A_LEASE
         self.lease = keys.new_lease_id(worker.name)
         self.leases = Leases(self._connection)
@@ -142,12 +144,14 @@ class Pulse:
 
     def failed(self, error: redis.RedisError) -> None:
         """Redis did not do what it was asked: no sample of leases is timely until it does."""
+        heartbeat.beat(self._runtime, heartbeat.State.WAITING)
         self._lapsed.outage()
         if self._away_since is None:
             self._away_since = time.monotonic()
             log.warning("redis.away", extra={"error": str(error)})
 
     def _back(self) -> None:
+        heartbeat.beat(self._runtime, heartbeat.State.WORKING)
         if self._away_since is not None:
             log.info("redis.back", extra={"seconds": round(time.monotonic() - self._away_since, 1)})
             self._away_since = None

@@ -35,8 +35,9 @@ from rq.serializers import DefaultSerializer
 from rq.suspension import WORKERS_SUSPENDED
 from rq.worker import DequeueStrategy, WorkerStatus
 
+from outlast import heartbeat, logs
 from outlast.errors import SettingsError
-from outlast.queue import command_line, logs, points
+from outlast.queue import command_line, points
 from outlast.queue.attend import Attendant
 from outlast.queue.job import Job
 from outlast.queue.pulse import Pulse
@@ -90,7 +91,7 @@ class Worker(rq.Worker):
         return connection
 
     def _set_ip_address(self, connection: redis.Redis) -> None:
-        command_line.await_redis(connection)
+        command_line.await_redis(connection, self.settings)
         super()._set_ip_address(connection)
 
     # The loop.
@@ -148,6 +149,7 @@ class Worker(rq.Worker):
         finally:
             pulse.end()
             stop.uninstall()
+            heartbeat.end(self.settings.runtime_path)
         return bool(worked)
 
     def _show(self, state: str) -> None:

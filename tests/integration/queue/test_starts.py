@@ -17,7 +17,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
         ("OUTLAST_LEASE", "soon", "OUTLAST_LEASE='soon' is not a number of at least 0.5."),
         ("OUTLAST_SANDBOX", "on", "OUTLAST_SANDBOX='on' is not off."),
         ("OUTLAST_REDIS_URL", "127.0.0.1", "OUTLAST_REDIS_URL is no address of a Redis"),
-        ("OUTLAST_REDIS_URL", "redis://127.0.0.1:1/3", "names 127.0.0.1:1/3, but `rq` uses 127.0.0.1:1/0; set RQ_"),
+        ("OUTLAST_REDIS_URL", "redis://127.0.0.1:1/3", "names 127.0.0.1:1/3, but `rq` uses 127.0.0.1:1/0; give `rq`"),
     ],
 )
 def test_a_wrong_setting_is_one_sentence_without_a_traceback(
