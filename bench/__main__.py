@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import enqueue, kills, lines, recovery, takeovers, turn
+from . import containers, enqueue, kills, lines, recovery, takeovers, turn
 from .figure import Options, Row
 from .table import as_json, show
 
@@ -24,6 +24,7 @@ FIGURES: dict[str, Callable[[Options], list[Row]]] = {
     "enqueue": enqueue.measure,
     "kills": kills.measure,
     "takeovers": takeovers.measure,
+    "containers": containers.measure,
 }
 
 
