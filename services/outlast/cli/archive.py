@@ -7,15 +7,12 @@ import time
 from collections.abc import Iterator
 from typing import IO, Any
 
-from .output import Trouble
+from .elsewhere import Cut
 from .saving import Item, Readable, Short
 
 _CHUNK = 1024 * 1024
 
 _OPTIONS: dict[str, Any] = {"encoding": "utf-8", "errors": "surrogateescape", "copybufsize": _CHUNK}
-
-
-_CUT = "what the worker container sent was cut off, or is no archive."
 
 
 class _Arriving:
@@ -28,7 +25,7 @@ class _Arriving:
         try:
             return self._content.read(count)
         except tarfile.TarError as error:
-            raise Trouble(_CUT) from error
+            raise Cut from error
 
 
 class _Exactly:
@@ -63,20 +60,21 @@ def write(items: Iterator[Item], stream: IO[bytes]) -> None:
 
 
 def read(stream: IO[bytes]) -> Iterator[Item]:
-    """What an archive holds; Trouble if it is none, is cut off in a file, or holds more than files and directories.
+    """What an archive holds; Cut if it is none, is cut off in a file, or holds more than files and directories.
 
-    One that is cut off between two files reads as whole: its writer's exit code tells. Whether the names are what was asked for is for who writes the copies.
+    One that is cut off between two files reads as whole: its writer's exit code tells. Whether the names are what was
+    asked for is for who writes the copies.
     """
     try:
         with tarfile.open(fileobj=stream, mode="r|", **_OPTIONS) as tar:
             while (member := tar.next()) is not None:
                 content = tar.extractfile(member) if member.isreg() and member.size >= 0 else None
                 if content is None and not member.isdir():
-                    raise Trouble("the worker container sent something that is neither a file nor a directory.")
+                    raise Cut
                 yield Item(tuple(member.name.split("/")), member.size if content else 0, content and _Arriving(content))
                 _forget(tar)
     except (tarfile.TarError, ValueError, OverflowError, RecursionError) as error:
-        raise Trouble(_CUT) from error
+        raise Cut from error
 
 
 def _forget(tar: tarfile.TarFile) -> None:

@@ -66,9 +66,8 @@ def enter_workspace(workspaces: str, session: str) -> int | None:
 
 
 @contextmanager
-def found(top: int, parts: tuple[str, ...]) -> Iterator[Entry]:
-    """What lies below `top`; Trouble if nothing does, or if the way there leads through a link."""
-    shown = file_name("/".join(parts))
+def found(top: int, parts: tuple[str, ...], shown: str) -> Iterator[Entry]:
+    """What lies below `top`; Trouble, which names it as `shown`, if nothing does or the way leads through a link."""
     directory = os.dup(top)
     try:
         try:
@@ -79,11 +78,11 @@ def found(top: int, parts: tuple[str, ...]) -> Iterator[Entry]:
             # With no parts, the directory itself.
             entry = replace(look(directory, parts[-1] if parts else "."), parts=parts)
         except FileNotFoundError as error:
-            raise Trouble(f"{shown} is not there; `outlast files` lists what is.") from error
+            raise Trouble(f"{file_name(shown)} is not there; `outlast files` lists what is.") from error
         except OSError as error:
             link = error.errno in (errno.ENOTDIR, errno.ELOOP)
             why = "its path leads through a link or a file, and links are not followed" if link else error.strerror
-            raise Trouble(f"{shown} cannot be read: {why}.") from error
+            raise Trouble(f"{file_name(shown)} cannot be read: {why}.") from error
         yield entry
     finally:
         os.close(directory)

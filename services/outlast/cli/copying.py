@@ -92,19 +92,19 @@ def _check(sources: list[Address], given: argparse.Namespace) -> None:
 
 def _items(here: list[tuple[int, Address]], recursive: bool, report: _Report) -> Generator[Item, None, None]:
     for workspace, source in here:
+        shown = f"{source.session}:{path_of(source.top, source.parts)}"
         try:
             top = beneath.enter(workspace, source.top)
         except OSError as error:
             raise Trouble(f"{source.top}/ of session {source.session} cannot be read: {error.strerror}.") from error
         try:
-            with beneath.found(top, source.parts) as entry:
-                yield from _found(entry, source, recursive, report)
+            with beneath.found(top, source.parts, shown) as entry:
+                yield from _found(entry, source, shown, recursive, report)
         finally:
             os.close(top)
 
 
-def _found(entry: beneath.Entry, source: Address, recursive: bool, report: _Report) -> Iterator[Item]:
-    shown = f"{source.session}:{path_of(source.top, source.parts)}"
+def _found(entry: beneath.Entry, source: Address, shown: str, recursive: bool, report: _Report) -> Iterator[Item]:
     if entry.kind != "directory":
         if entry.kind != "file":
             raise Trouble(f"{file_name(shown)} {_not_copied(entry)}.")

@@ -19,6 +19,16 @@ SERVICE = "worker"
 #: Characters of what the container said that are looked at.
 _SAID = 20_000
 
+#: Seconds.
+_MOMENT = 5.0
+
+
+class Cut(Trouble):
+    """What came from the container is not what the command prints."""
+
+    def __init__(self) -> None:
+        super().__init__("what the worker container sent was cut off, or is of another version of Outlast.")
+
 
 def stack(start: Path) -> Path | None:
     """The nearest directory from `start` upwards that holds a compose.yaml."""
@@ -46,21 +56,33 @@ def asked(arguments: Sequence[str], session: str, workspaces: str) -> Iterator[I
         except OSError as error:
             raise Trouble(f"`docker compose exec {SERVICE}` cannot be started: {error.strerror}.") from error
         assert process.stdout is not None
-        done = False
+        trouble: Trouble | None = None
         try:
             yield process.stdout
-            done = True
+        except Trouble as error:
+            trouble = error
         finally:
-            if not done:
-                process.terminate()
-            process.stdout.close()
-            code = process.wait()
-            errors.seek(0)
-            said = errors.read(_SAID).decode("utf-8", "replace").splitlines()
-            words = [one_line(line.removeprefix("outlast: "), 1000) for line in said if line.startswith("outlast: ")]
-            failure = words.pop() if done and code and words else ""
-            for word in words:
-                complain(word)
-    if code:
-        last = one_line(said[-1], 300).rstrip(".") if said else f"exit code {code}"
-        raise Trouble(failure or f"`docker compose exec {SERVICE}` in {directory} failed: {last}.")
+            code = _end(process)
+        errors.seek(0)
+        said = errors.read(_SAID).decode("utf-8", "replace").splitlines()
+    words = [one_line(line.removeprefix("outlast: "), 1000) for line in said if line.startswith("outlast: ")]
+    if code and (trouble is None or isinstance(trouble, Cut)):
+        # The command failed: its own reason is better than that what came was no answer.
+        last = one_line(said[-1], 300).rstrip(".") if said else f"it ended with {code}"
+        failed = f"`docker compose exec {SERVICE}` in {directory} failed: {last}."
+        trouble = Trouble(words.pop() if words else failed)
+    for word in words:
+        complain(word)
+    if trouble is not None:
+        raise trouble
+
+
+def _end(process: subprocess.Popen[bytes]) -> int:
+    """Its exit code. It gets a moment to find out that nobody reads it any more."""
+    if process.stdout is not None:
+        process.stdout.close()
+    try:
+        return process.wait(_MOMENT)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        return process.wait()

@@ -17,9 +17,9 @@ from rich.text import Text
 from ..errors import LogError
 from . import beneath
 from .address import ARTIFACTS, FILES, path_of
-from .elsewhere import asked
+from .elsewhere import Cut, asked
 from .history import history
-from .output import Output, Trouble, complain
+from .output import Output, complain
 from .source import Source
 from .text import ago, file_name, one_line, plural, size
 
@@ -120,7 +120,7 @@ def _row(session: str, line: bytes) -> dict[str, Any]:
         "".join(str(value) for value in row.values()).encode("utf-8", "surrogateescape")
         return row | ({"cell": int(told["cell"])} if "cell" in told else {})
     except (ValueError, TypeError, KeyError, OverflowError) as error:
-        raise Trouble("the worker container did not answer with a list of files; is it of this version?") from error
+        raise Cut from error
 
 
 def _table(rows: list[dict[str, Any]], out: Output) -> None:

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 
 from outlast.cli import archive
-from outlast.cli.output import Trouble
+from outlast.cli.elsewhere import Cut
 from outlast.cli.saving import Item, Readable, Short
 
 ITEMS = (
@@ -39,14 +39,14 @@ def test_what_is_read_is_what_was_written() -> None:
 
 @pytest.mark.parametrize("end", [1, 2000, 40_000])
 def test_a_stream_that_is_cut_off_in_a_file_is_never_taken_for_whole(end: int) -> None:
-    with pytest.raises(Trouble, match="cut off"):
+    with pytest.raises(Cut):
         for item in archive.read(io.BytesIO(stream().getvalue()[:end])):
             everything(item.content)
 
 
 @pytest.mark.parametrize("data", [b"", b"outlast: no", bytes(range(256)) * 40])
 def test_what_is_no_archive_is_refused(data: bytes) -> None:
-    with pytest.raises(Trouble, match="no archive"):
+    with pytest.raises(Cut):
         list(archive.read(io.BytesIO(data)))
 
 
@@ -58,7 +58,7 @@ def test_links_and_devices_are_refused(kind: bytes) -> None:
         member.type, member.linkname = kind, "/etc/passwd"
         tar.addfile(member)
     made.seek(0)
-    with pytest.raises(Trouble, match="neither a file nor a directory"):
+    with pytest.raises(Cut):
         list(archive.read(made))
 
 
@@ -67,5 +67,5 @@ def test_a_file_that_shrinks_cuts_the_archive_off() -> None:
     with pytest.raises(Short):
         archive.write(iter([Item(("a",), 100_000, io.BytesIO(b"few"))]), written)
     written.seek(0)
-    with pytest.raises(Trouble):
+    with pytest.raises(Cut):
         list(archive.read(written))

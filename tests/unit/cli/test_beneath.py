@@ -60,18 +60,20 @@ def test_a_way_through_a_link_or_a_file_leads_nowhere(
 ) -> None:
     (tree / "key").symlink_to(secret / "key")
     (tree / "a" / "out").symlink_to(secret)
-    with pytest.raises(Trouble, match="link"), beneath.found(top, parts):
+    with pytest.raises(Trouble, match="link"), beneath.found(top, parts, "s:x"):
         pass
 
 
 def test_a_file_in_a_directory_is_found(top: int) -> None:
-    with beneath.found(top, ("a", "b", "c.txt")) as entry:
-        with beneath.open_file(entry.directory, entry.parts[-1]) as content:
-            assert content.read() == b"c"
+    with (
+        beneath.found(top, ("a", "b", "c.txt"), "s:x") as entry,
+        beneath.open_file(entry.directory, entry.parts[-1]) as content,
+    ):
+        assert content.read() == b"c"
 
 
 def test_what_is_not_there_is_said(top: int) -> None:
-    with pytest.raises(Trouble, match="a/nothing is not there"), beneath.found(top, ("a", "nothing")):
+    with pytest.raises(Trouble, match="s:a/nothing is not there"), beneath.found(top, ("a", "nothing"), "s:a/nothing"):
         pass
 
 
