@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import NoReturn
 
-from . import acl, config, passwords, settings
-from .errors import KeeperError
+from . import acl, config, directory, passwords, settings
+from .aof.repair import make_loadable
+from .errors import KeeperError, PlaceError
+from .settings import Settings
 
-#: In the runtime directory, readable by this container's user only.
-HEALTH_PASSWORD = "health"  # noqa: S105  # a file's name
+#: File in the runtime directory, readable by this container's user only.
+HEALTH_PASSWORD_FILE = "health"  # noqa: S105  # a file's name
 
 
 def main() -> int:
@@ -21,22 +22,35 @@ def main() -> int:
         wanted = settings.load(os.environ)
         settings.demand_room(wanted.memory, settings.container_limit())
         known = passwords.read(wanted.secrets) | {acl.HEALTH.name: passwords.new()}
+        directory.take(wanted.data)
+        _mend_what_a_power_cut_tore(wanted)
+        become_redis(wanted, known)
     except KeeperError as error:
-        for line in str(error).splitlines():
-            print(f"keeper: {line}", file=sys.stderr)
+        print(f"keeper: {error}", file=sys.stderr)
         return error.exit_code
-    become_redis(wanted, known)
 
 
-def become_redis(wanted: settings.Settings, known: dict[str, str]) -> NoReturn:
+def _mend_what_a_power_cut_tore(wanted: Settings) -> None:
+    try:
+        cut = make_loadable(wanted.data)
+    except OSError as error:
+        raise PlaceError(directory.explained(wanted.data, error)) from None
+    if cut is not None:
+        print(f"keeper: {cut}", file=sys.stderr)
+
+
+def become_redis(wanted: Settings, known: dict[str, str]) -> NoReturn:
     """Write what redis-server reads, and replace this process by it."""
-    wanted.runtime.mkdir(parents=True, exist_ok=True)
     acl_file, configuration = wanted.runtime / "users.acl", wanted.runtime / "redis.conf"
-    acl_file.write_text(acl.render(known))
-    configuration.write_text(config.render(wanted, acl_file))
-    (wanted.runtime / HEALTH_PASSWORD).write_text(known[acl.HEALTH.name])
-    sys.stdout.flush()
-    os.execvp("redis-server", ["redis-server", str(configuration)])
+    try:
+        wanted.runtime.mkdir(parents=True, exist_ok=True)
+        acl_file.write_text(acl.render(known))
+        configuration.write_text(config.render(wanted, acl_file))
+        (wanted.runtime / HEALTH_PASSWORD_FILE).write_text(known[acl.HEALTH.name])
+        os.execvp("redis-server", ["redis-server", str(configuration)])  # noqa: S606  # no shell is meant
+    except OSError as error:
+        what = f"{error.filename}: {error.strerror}"
+        raise PlaceError(f"{what}; {wanted.runtime} must be a tmpfs that this user can write to.") from None
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ LEAST_CHARACTERS = 16
 
 
 def read(directory: Path) -> dict[str, str]:
-    """The passwords of `client`, `worker` and `admin`; SettingsError names each file that will not do, never its text."""
+    """The passwords of `client`, `worker` and `admin`; SettingsError names each file that will not do."""
     passwords: dict[str, str] = {}
     mistakes: list[str] = []
     for user in ("client", "worker", "admin"):

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from .errors import SettingsError
 
@@ -36,7 +36,7 @@ class Settings(NamedTuple):
 def load(environ: Mapping[str, str]) -> Settings:
     """SettingsError with every mistake in it, one a line."""
     mistakes: list[str] = []
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     for variable in sorted(environ):
         if variable == "REDIS_MEMORY" or variable.startswith("KEEPER_"):
             field, value = variable.partition("_")[2].lower(), environ[variable]
