@@ -13,14 +13,69 @@ export PYTHON
 # Nothing of the person's own Python set-up reaches ours.
 unexport PYTHONPATH PYTHONHOME
 
+# Any text: exported as it is, for `$` and `#` in it are the person's and not make's.
+unexport PROMPT
+enqueue: export ENQUEUE_PROMPT = $(value PROMPT)
+enqueue: export ENQUEUE_ID = $(value ID)
+
 python := .venv/bin/python
+# What looks after the containers needs no environment: any Python from 3.11 on.
+stack = python=$$(tools/find-python newer) && PYTHONPATH=services PYTHONDONTWRITEBYTECODE=1 "$$python" -m outlast.deploy
 compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
 	--no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-config \
 	--custom-compile-command "make lock"
 
 .PHONY: help
 help: ## list what can be made
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+# ------------------------------------------------------------------------------------------------- the containers
+
+.PHONY: up
+up: ## check this host, then build and start the three containers [CPU=1] [REDIS_PORT=6380 …: kept in a new .env]
+	@$(stack) up $(if $(CPU),--cpu)
+
+.PHONY: down
+down: ## stop and remove the containers; jobs, logs and workspaces stay
+	@docker compose down
+
+.PHONY: ps
+ps: ## what runs, and how it is
+	@docker compose ps --all
+
+.PHONY: logs
+logs: ## what the containers say, and go on saying [S=worker]
+	@docker compose logs --follow --tail 100 $(S)
+
+.PHONY: restart
+restart: ## restart a service; a running session is handed back first and goes on [S=worker]
+	@$(stack) restart $(or $(S),worker)
+
+.PHONY: upgrade
+upgrade: ## after a new version of these files: build, recreate what has changed, wait until it is well
+	@$(stack) upgrade $(if $(CPU),--cpu)
+
+.PHONY: enqueue
+enqueue: ## start a job: PROMPT="what you want done" [ID=sales]
+	@$(stack) enqueue
+
+.PHONY: shell
+shell: ## a shell in the worker's container, with `rq` and `outlast` [S=worker]
+	@docker compose exec $(or $(S),worker) bash
+
+.PHONY: doctor
+doctor: ## every check of host and containers, one a line, with what to do
+	@$(stack) doctor
+
+.PHONY: base-image
+base-image: ## make the base image from Debian packages, where no registry can be reached
+	@tools/base-image
+
+.PHONY: image-gpu
+image-gpu: ## build the model server's image for NVIDIA GPUs, on a machine without one too
+	@docker compose --file compose.yaml build vllm
+
+# ------------------------------------------------------------------------------------------------- without containers
 
 .PHONY: demo
 demo: environment ## watch a killed job go on [SIZE=50M] [KILL=cell:3 | reply:4 | none]
@@ -50,8 +105,9 @@ lock: environment-dev ## renew the lock files in requirements/ from the .in file
 .PHONY: venv
 venv: environment-dev ## make the environments .venv (with the tests' tools) and .venv-kernel
 
+# What belongs to the operator stays: .env, secrets/, models/, data/ and Docker's volumes.
 .PHONY: clean
-clean: ## remove what make has made, the environments too
+clean: ## remove what make has made, the environments too; no settings, secrets, models, data or volumes
 	rm -rf .venv .venv-kernel .make demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache \
 		services/*.egg-info
 	find demo bench services tests tools -name __pycache__ -type d -prune -exec rm -rf {} +

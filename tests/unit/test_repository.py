@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from outlast.deploy.options import OPTIONS
 from outlast.settings import Settings
 
 ROOT = Path(__file__).parent.parent.parent
@@ -25,13 +26,16 @@ SETTING = re.compile(r"^(?P<off>#?)(?P<name>[A-Z][A-Z0-9_]*)=(?P<value>.*)$", re
 
 def test_the_example_of_the_environment_has_every_setting_once_in_the_order_of_the_code() -> None:
     told = [found["name"] for found in SETTING.finditer((ROOT / ".env.example").read_text())]
-    assert told == [f"OUTLAST_{setting.name.upper()}" for setting in fields(Settings)]
+    ours = [f"OUTLAST_{setting.name.upper()}" for setting in fields(Settings)]
+    assert told == [*(option.name for option in OPTIONS), *ours]
 
 
 def test_the_example_of_the_environment_tells_the_defaults_and_sets_nothing() -> None:
     found = list(SETTING.finditer((ROOT / ".env.example").read_text()))
     assert all(line["off"] for line in found)
-    assert Settings.load({line["name"]: line["value"] for line in found}) == Settings()
+    told = {line["name"]: line["value"] for line in found}
+    assert [told.pop(option.name) for option in OPTIONS] == [option.default for option in OPTIONS]
+    assert Settings.load(told) == Settings()
 
 
 def test_every_setting_of_the_example_is_explained_above_it() -> None:
@@ -142,7 +146,7 @@ def test_what_a_page_links_to_or_names_as_a_file_is_there(page: str) -> None:
 
 def test_the_readme_names_only_make_targets_that_exist() -> None:
     targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M))
-    named = set(re.findall(r"\bmake ([a-z]+)\b", " ".join(re.findall(r"`[^`]*`", (ROOT / "README.md").read_text()))))
+    named = set(re.findall(r"\bmake ([a-z-]+)\b", " ".join(re.findall(r"`[^`]*`", (ROOT / "README.md").read_text()))))
     assert {"demo", "test"} <= named <= targets
 
 
