@@ -21,6 +21,15 @@ _CLOSE_SECONDS = 10.0
 _HERE = Path(__file__).parent
 
 
+def kill_leftovers(settings: Settings, session: str) -> None:
+    """Kill what a kernel of this session left running here, for an attempt that died together with its guardian.
+
+    The next guardian looks for such processes too, but only in its own container. Only for who holds the session.
+    """
+    root = str(Path(settings.workspaces).absolute() / session)
+    processes.kill_marked(launch.marks({launch.SESSION_MARK: session, launch.ROOT_MARK: root}))
+
+
 class Guard:
     """One guardian process. `fileno()` becomes readable when it has something to say, or has ended."""
 
@@ -28,7 +37,7 @@ class Guard:
         python = str(settings.kernel_python_path.absolute())
         root = str(workspace.root)
         environment = launch.kernel_environment(os.environ, python, session, root)
-        self._marks = [os.fsencode(f"{name}={environment[name]}") for name in (launch.SESSION_MARK, launch.ROOT_MARK)]
+        self._marks = launch.marks(environment)
         configuration = {
             "root": root,
             "lock": str(workspace.lock),

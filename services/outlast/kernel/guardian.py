@@ -16,8 +16,9 @@ kernel starts whatever the cells ask for. The guardian is outside the sandbox an
   mounts the same directory, waits for that lock (here) and says so (there).
 - Who dies with whom: worker's child dies → its end of the pipe closes → everything is killed at once. Worker is
   stopped or hangs → no heartbeat for two leases → the same. Guardian dies → the kernel gets SIGKILL from the
-  system (parent-death signal); what the kernel had started is killed by the worker, or else by the next guardian
-  of the session, which looks for the session's mark in every process's environment. Kernel dies → what it had
+  system (parent-death signal); what the kernel had started is killed by the worker (by its child, or after the child's
+  death by itself), or else by the next guardian of the session if that is in the same container, which looks for the
+  session's mark in every process's environment. Kernel dies → what it had
   started is killed, and the worker is told how it died.
 - Killing: SIGKILL to everything below, then wait until there is no child left. A process that forks while it is
   being killed leaves an orphan, which becomes a child of the guardian: the loop ends only when there is none.
@@ -119,15 +120,11 @@ class Guardian:
 
     def _clean(self) -> None:
         """Kill what an earlier kernel of this session left behind here; empty HOME, of which nothing may survive."""
-        processes.kill_marked(self._marks())
+        processes.kill_marked(launch.marks(self._configuration["environment"]))
         root = self._configuration["root"]
         shutil.rmtree(f"{root}/home", ignore_errors=True)
         for name in ("home", "tmp", "files"):
             os.makedirs(f"{root}/{name}", mode=0o700, exist_ok=True)
-
-    def _marks(self) -> list[bytes]:
-        environment = self._configuration["environment"]
-        return [os.fsencode(f"{name}={environment[name]}") for name in (launch.SESSION_MARK, launch.ROOT_MARK)]
 
     def _start(self) -> None:
         self._last_words, write_end = os.pipe2(os.O_CLOEXEC)

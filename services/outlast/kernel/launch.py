@@ -40,6 +40,9 @@ ROOT_MARK = "OUTLAST_KERNEL_ROOT"
 def kernel_environment(source: Mapping[str, str], python: str, session: str, root: str) -> dict[str, str]:
     """The whole environment of the kernel of `session`, whose workspace is `root`."""
     path = source.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
+    # What the worker's own environment has to run is not for cells; here and in a shell somebody may have put it there.
+    own = os.path.dirname(sys.executable)
+    path = ":".join(directory for directory in path.split(":") if directory != own)
     return {
         "LANG": "C.UTF-8",
         **{name: source[name] for name in ALLOWED if name in source},
@@ -55,6 +58,11 @@ def kernel_environment(source: Mapping[str, str], python: str, session: str, roo
         SESSION_MARK: session,
         ROOT_MARK: root,
     }
+
+
+def marks(environment: Mapping[str, str]) -> list[bytes]:
+    """What `processes.marked` looks for: only processes of this session's kernels have both in their environment."""
+    return [os.fsencode(f"{name}={environment[name]}") for name in (SESSION_MARK, ROOT_MARK)]
 
 
 def isolate(mode: str) -> None:

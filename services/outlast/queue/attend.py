@@ -13,6 +13,7 @@ from rq.connections import parse_connection
 
 from outlast.attempt.request import Request, parse_request, queue_of
 from outlast.errors import LogDamaged, RedisAway, Refused
+from outlast.kernel.guard import kill_leftovers
 from outlast.log.records import SessionOpened
 from outlast.queue import points
 from outlast.queue.child import fork
@@ -187,6 +188,8 @@ class Attendant:
             self._after_crash(request, outcome, ending.code, lived)
 
     def _after_crash(self, request: Request, outcome: Outcome, code: int, lived: float) -> None:
+        # Its next attempt may be in another container, which cannot see what the guardian, if it died too, left here.
+        self._pulse.during(lambda: kill_leftovers(self._worker.settings, request.session))
         quick = lived < QUICK_CRASH_SECONDS
         crashes = self._ask(lambda: self._settlement.count_crash(request.job, quick=quick))
         if outcome.kind == "none" and crashes >= MOST_CRASHES:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -144,6 +146,22 @@ def test_a_session_that_crashes_its_process_is_tried_again_and_again(site: Site)
     job = site.enqueue("crash")
     site.began(job, 3)
     assert set(site.closings(job)[:2]) == {""}
+
+
+def test_what_a_crashed_session_left_running_is_killed_before_another_worker_may_have_it(
+    site: Site, tmp_path: Path
+) -> None:
+    # As if the guardian had died with the attempt: nobody else would look for it in this container.
+    marks = {"OUTLAST_KERNEL_OF": "left", "OUTLAST_KERNEL_ROOT": f"{tmp_path}/left"}
+    others = {**marks, "OUTLAST_KERNEL_OF": "other"}
+    with (
+        subprocess.Popen(["sleep", "600"], env=os.environ | marks) as stray,
+        subprocess.Popen(["sleep", "600"], env=os.environ | others) as other,
+    ):
+        site.start(OUTLAST_WORKSPACES=str(tmp_path))
+        site.began(site.enqueue("crash", "--job-id=left"), 2)
+        assert stray.wait() == -signal.SIGKILL and other.poll() is None
+        other.kill()
 
 
 def test_a_fixed_name_is_free_again_once_its_worker_is_dead(site: Site) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -117,6 +118,12 @@ def test_the_kernels_environment_is_an_allow_list() -> None:
     assert "s" not in environment.values()
     assert environment["PATH"] == "/k/bin:/bin" and environment["TZ"] == "UTC"
     assert environment["HOME"] == "/w/abc/home" and environment["OUTLAST_KERNEL_OF"] == "abc"
+
+
+def test_a_cell_finds_no_program_of_the_workers_environment() -> None:
+    own = str(Path(sys.executable).parent)
+    environment = kernel_environment({"PATH": f"/usr/local/bin:{own}:/bin"}, "/k/bin/python", "abc", "/w/abc")
+    assert environment["PATH"] == "/k/bin:/usr/local/bin:/bin"
 
 
 def test_an_unknown_sandbox_mode_fails_closed() -> None:
