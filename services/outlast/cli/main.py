@@ -19,7 +19,7 @@ import redis
 from ..errors import LogDamaged, RedisAway, SettingsError
 from ..log.patience import refusal_of_login
 from ..settings import Settings
-from . import copying, files, following, listing, showing, verifying
+from . import copying, examining, files, following, listing, showing, verifying
 from .output import Output, Trouble, complain
 from .source import Source, reason
 from .text import one_line
@@ -27,7 +27,7 @@ from .text import one_line
 OK, PROBLEM, USAGE, UNREACHABLE = 0, 1, 2, 3
 
 _CODES = (
-    "exit codes: 0 done; 1 no such session, a log is not intact, or a file could not be copied; "
+    "exit codes: 0 done; 1 no such session, a log is not intact, a file could not be copied, or doctor found a fault; "
     "2 wrong usage or settings; 3 Redis cannot be reached"
 )
 
@@ -43,6 +43,7 @@ _EXAMPLES = {
         "outlast cp sales:notes.txt - | less",
         "outlast cp -r --tar sales:plots - | ssh other tar x",
     ),
+    "doctor": ("outlast doctor", "outlast doctor --json | jq -r 'select(.verdict == \"bad\") | .mend'"),
     "verify": ("outlast verify sales", "outlast verify --all", "outlast verify --file sales.jsonl"),
 }
 
@@ -98,6 +99,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("dest", metavar="DEST", help="a directory, or the copy's name, or - for standard output")
     sub.add_argument("-r", "--recursive", action="store_true", help="directories, with all that they hold")
     sub.add_argument("--tar", action="store_true", help="with DEST -: a tar archive, of one file or of many")
+    command("doctor", "whether all is well, one check a line, with what to do where it is not")
     sub = command("verify", "prove that logs were neither changed nor shortened")
     sub.add_argument("session", metavar="ID", nargs="*")
     sub.add_argument("--all", action="store_true", help="every session in this Redis")
@@ -138,6 +140,8 @@ def _run(given: argparse.Namespace, out: Output) -> int:
         settings = Settings.load()
         address = getattr(given, "redis_url", "") or settings.redis_address()
         given.settings = replace(settings, redis_url=address, redis_password_file="")
+        if given.command == "doctor":
+            return examining.run(given.settings, out)
         return _ask(given, out)
     except (SettingsError, OSError, UnicodeDecodeError) as mistake:
         if isinstance(mistake, BrokenPipeError):

@@ -226,7 +226,7 @@ def _images(stack: Stack, facts: Facts) -> Finding:
     if not facts.unbuilt:
         return good("images", f"all are here; not built anew, for {facts.base_image} is not here")
     ours = _setting(stack, f"BASE_IMAGE={OWN_BASE}")
-    mend = ours if _image_here(stack, OWN_BASE) else f"run make base-image (it makes one from Debian packages), then {ours}"
+    mend = ours if _image_here(stack, OWN_BASE) else f"run make base-image, which makes one, then {ours}"
     said = f"the base image {facts.base_image} is neither here nor can it be pulled."
     return bad("images", said, f"{mend[0].upper()}{mend[1:]}.")
 

@@ -32,51 +32,57 @@ def findings(path: Path, environ: Mapping[str, str], used: Collection[str]) -> I
         yield bad(CHECK, f"{path.name} cannot be read ({why}).", "Mend the file, or take it away: a new one is made.")
         return
     entries = dotenv.read(text)
-    mistakes = [*_mistakes(path.name, entries, used), *_overriding(environ, entries)]
-    yield from mistakes
+    mistakes = [*_mistakes(path.name, entries, used), *_overriding(environ)]
+    yield from (finding for _, finding in sorted(mistakes, key=lambda mistake: mistake[0]))
     if not mistakes:
         yield good(CHECK, f"{len(entries)} in {path.name}" if path.exists() else "all as they come, without .env")
 
 
-def _mistakes(file: str, entries: list[dotenv.Entry], used: Collection[str]) -> Iterator[Finding]:
+def _mistakes(
+    file: str, entries: list[dotenv.Entry], used: Collection[str]
+) -> Iterator[tuple[int, Finding]]:
+    """Each with its line."""
     ours: dict[str, dotenv.Entry] = {}
     for entry in entries:
-        here = f"{file}:{entry.line}"
-        if entry.name in REPLACED:
-            said = f"{here}: {entry.name} does not reach the containers: {REPLACED[entry.name]}."
-            yield bad(CHECK, said, "Take the line out.")
-        elif entry.name in BY_NAME:
-            yield from _wrong(here, entry.name, entry.value)
-        elif entry.name.startswith("OUTLAST_"):
+        if entry.name.startswith("OUTLAST_") and entry.name not in REPLACED:
             ours[entry.name] = entry
-        elif not entry.name.startswith(_THEIRS) and entry.name not in used:
+            continue
+        said, mend = _wrong(entry.name, entry.value), ""
+        if entry.name in REPLACED:
+            said = f"{entry.name} does not reach the containers: {REPLACED[entry.name]}."
+            mend = "Take the line out."
+        elif entry.name not in BY_NAME and not entry.name.startswith(_THEIRS) and entry.name not in used:
             close = difflib.get_close_matches(entry.name, [*BY_NAME, *_OURS], n=1)
+            said = f"{entry.name} is not a setting of this stack."
             mend = f"Did you mean {close[0]}?" if close else "See .env.example for those that are."
-            yield bad(CHECK, f"{here}: {entry.name} is not a setting of this stack.", mend)
+        if said:
+            yield entry.line, bad(CHECK, f"{file}:{entry.line}: {said}", mend)
     try:
         Settings.load({name: entry.value for name, entry in ours.items()})
     except SettingsError as error:
         for sentence in str(error).splitlines():
-            named = re.match(r"OUTLAST_[A-Z0-9_]*", sentence)
-            entry_of = ours.get(named[0]) if named else None
-            yield bad(CHECK, f"{file}:{entry_of.line}: {sentence}" if entry_of else f"{file}: {sentence}", "")
+            line = ours[sentence.split()[0].partition("=")[0]].line
+            yield line, bad(CHECK, f"{file}:{line}: {sentence}", "")
 
 
-def _wrong(here: str, name: str, value: str) -> Iterator[Finding]:
+def _wrong(name: str, value: str) -> str:
+    """The sentence about a value that is not allowed; empty for one that is, and for a name that is none of these."""
+    option = BY_NAME.get(name)
     # What Compose puts together from other variables is looked at when it has done so.
-    if "$" in value or (not value and not BY_NAME[name].default):
-        return
+    if option is None or "$" in value or (not value and not option.default):
+        return ""
     try:
-        BY_NAME[name].check(value)
+        option.check(value)
     except ValueError as allowed:
-        yield bad(CHECK, f"{here}: {name}={value!r} is not {allowed}.", "")
+        return f"{name}={value!r} is not {allowed}."
+    return ""
 
 
-def _overriding(environ: Mapping[str, str], entries: list[dotenv.Entry]) -> Iterator[Finding]:
+def _overriding(environ: Mapping[str, str]) -> Iterator[tuple[int, Finding]]:
     """The environment of the command wins over the file, as for every `docker compose`; so it is checked too."""
     for name in BY_NAME:
-        if environ.get(name):
-            yield from _wrong("the environment", name, environ[name])
+        if environ.get(name) and (said := _wrong(name, environ[name])):
+            yield 0, bad(CHECK, f"the environment: {said}", "")
 
 
 def names_used(files: Collection[Path]) -> set[str]:

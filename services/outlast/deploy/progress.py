@@ -69,21 +69,22 @@ class Display:
         up = f"\x1b[{self._lines}F" if self._lines else ""
         width = shutil.get_terminal_size().columns
         text = "".join(f"\x1b[2K{_cut(row, width)}\n" for row in rows)
-        self._stream.write(f"{up}\x1b[J{text}")
+        # Each row is overwritten before what is left below is taken away: nothing flickers.
+        self._stream.write(f"{up}{text}\x1b[J")
         self._stream.flush()
         self._lines = len(rows)
 
 
 def _by_name(services: Iterable[str], containers: Iterable[Container]) -> Mapping[str, Container | None]:
-    """Each service's container; where it has several, each under its own name."""
+    """Each service's container; those of a scaled one with their numbers, of one that is being replaced the newer."""
     found: dict[str, Container | None] = {}
-    listed = list(containers)
+    oldest_first = sorted(containers, key=lambda it: it.created)
     for service in services:
-        own = [it for it in listed if it.service == service]
+        own = {it.number: it for it in oldest_first if it.service == service}
         if len(own) <= 1:
-            found[service] = own[0] if own else None
+            found[service] = next(iter(own.values()), None)
         else:
-            found |= {f"{service} {it.name.rpartition('-')[2]}": it for it in own}
+            found |= {f"{service} {number}": own[number] for number in sorted(own)}
     return found
 
 

@@ -15,7 +15,9 @@ from .docker import Result
 SERVICES = ("redis", "worker", "vllm")
 CPU_FILES = "compose.yaml:compose.cpu.yaml"
 
-_PROJECT, _SERVICE, _ONE_OFF = (f"com.docker.compose.{name}" for name in ("project", "service", "oneoff"))
+_PROJECT, _SERVICE, _NUMBER, _ONE_OFF = (
+    f"com.docker.compose.{name}" for name in ("project", "service", "container-number", "oneoff")
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class Container:
     id: str
     name: str
     service: str
+    #: From 1, more than one where the service is scaled.
+    number: str
     status: str
     health: str
     #: The last line of its health check.
@@ -110,6 +114,7 @@ def _container(described: Mapping[str, Any]) -> Container:
         id=described["Id"],
         name=described["Name"].lstrip("/"),
         service=described["Config"]["Labels"].get(_SERVICE, ""),
+        number=described["Config"]["Labels"].get(_NUMBER, "1"),
         status=state["Status"],
         health=health.get("Status", ""),
         said=_printable(checks[-1]["Output"]) if checks else "",

@@ -161,7 +161,7 @@ def _undo(stack: Stack, facts: Facts, before: Sequence[Container]) -> str:
     ours = [name for name in facts.config["services"] if name not in ran]
     kept = f" {' and '.join(sorted(ran))} ran before and {'go' if len(ran) > 1 else 'goes'} on." if ran else ""
     if not ours:
-        return f"Everything ran before, and nothing was stopped.{' '} make logs shows more."
+        return "Nothing was stopped, for all services ran before. make logs shows more; make up tries again."
     stopped = stack.compose("stop", *ours)
     if not stopped.ok:
         return str(docker.failure("stop what was started", stopped))
@@ -174,12 +174,13 @@ def _ids(containers: Sequence[Container]) -> list[tuple[str, str]]:
 
 def _told(stack: Stack, facts: Facts, *, changed: bool) -> str:
     """That it is up, and the two lines to paste."""
-    worker, vllm = facts.service("worker")["environment"], facts.service("vllm")["environment"]
+    worker, vllm = facts.service("worker")["environment"], facts.service("vllm").get("environment", {})
     state = "Ready" if changed else "Nothing to change, all is up as it should be"
+    model = str(vllm.get("MODEL", "the model")).rstrip("/").rpartition("/")[2]
     client = _shown(stack, stack.client_file)
     job = "rq enqueue outlast.run prompt=\"print hello world\""
     return (
-        f"\n{state}: {vllm['OUTLAST_MODEL']}, {worker['OUTLAST_WORKERS']} sessions at a time in a worker container. "
+        f"\n{state}: {model}, {worker['OUTLAST_WORKERS']} sessions at a time in a worker container.\n"
         "Enqueue in the container, or with this host's own rq:\n\n"
         f"  docker compose exec worker {job}\n"
         f"  set -a; . {client}; {job}\n"

@@ -101,7 +101,8 @@ def _demand(
     """Failed if this container has come to nothing; `settled` unless it may yet be replaced or started."""
     restarts[container.id] = min(restarts.get(container.id, 0), container.restarts)
     if container.restarts > restarts[container.id] or (settled and state(container) == "stopped"):
-        raise Failed(f"{container.service} ended with exit code {container.exit_code} instead of starting", container)
+        code = "" if container.running else f" with exit code {container.exit_code}"
+        raise Failed(f"{container.service} ended{code} instead of starting", container)
     if container.health != "unhealthy" or not settled:
         unhealthy.pop(container.id, None)
     elif time.monotonic() - unhealthy.setdefault(container.id, time.monotonic()) > UNHEALTHY_SECONDS:
