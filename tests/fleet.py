@@ -105,7 +105,7 @@ class Fleet(Observer):
         """The stock `rq` command, as a client."""
         return subprocess.run(
             [sys.executable, "-m", "rq.cli", *arguments],
-            env=self.environment,
+            env=self.environment | {"RQ_REDIS_URL": self.redis.client_url},
             cwd=self.directory,
             capture_output=True,
             text=True,

@@ -46,6 +46,11 @@ class KeptRedis(RedisServer):
         return self.url_of("admin")
 
     @property
+    def health_url(self) -> str:
+        """The address of the health check's user, whose password the keeper makes anew at each start."""
+        return f"redis://health:{(self.runtime / 'health').read_text()}@127.0.0.1:{self.port}/0"
+
+    @property
     def environment(self) -> dict[str, str]:
         """What the keeper is started with."""
         return {
