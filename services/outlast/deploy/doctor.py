@@ -70,7 +70,7 @@ def _inside(stack: Stack) -> Iterator[Finding]:
         told += 1
         yield finding
     if not told:
-        said = f"the worker's container does not tell of them: {docker.last_line(result.err)}"
+        said = f"the worker's container does not tell of them: {docker.last_line(result.err).rstrip('.')}."
         yield bad("connections", said, "make logs S=worker says more.")
 
 

@@ -17,6 +17,7 @@ from . import checks, docker, doctor, up
 from .docker import DeployError
 from .enqueue import enqueue
 from .findings import any_bad, line
+from .model import fetch
 from .progress import Display
 from .stack import SERVICES, Stack
 
@@ -32,6 +33,7 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("service", choices=SERVICES)
     sub = commands.add_parser("doctor", help="every check, one a line")
     sub.add_argument("--json", action="store_true", help="JSON lines, as when the output is no terminal")
+    commands.add_parser("model", help="fetch the model that the settings name")
     commands.add_parser("enqueue", help="open a session with the prompt in the environment's ENQUEUE_PROMPT")
     return top
 
@@ -67,6 +69,8 @@ def _run(given: argparse.Namespace, stack: Stack) -> int:
             return restart(stack, given.service)
         case "doctor":
             return tell(stack, as_json=given.json or not sys.stdout.isatty())
+        case "model":
+            return fetch(stack)
         case _:
             return enqueue(stack, os.environ.get("ENQUEUE_PROMPT", ""), os.environ.get("ENQUEUE_ID", ""))
 

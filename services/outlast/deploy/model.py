@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
-from . import docker
+from . import docker, envfile
 from .findings import Finding, bad, good
 from .options import BY_NAME
 from .stack import Stack, mounted
@@ -33,6 +34,22 @@ def model_finding(stack: Stack, vllm: dict[str, Any]) -> Finding:
     instead = f" Or set MODEL to one that is there: {', '.join(others)}." if others else ""
     fetch = "Run make model" if name == BY_NAME["MODEL"].default else f"Run make model MODEL={name}"
     return bad("model", said, f"{fetch}, which fetches what is missing.{instead}")
+
+
+def fetch(stack: Stack) -> int:
+    """`make model`: fetch what MODEL names to where MODELS_DIR says, by the tool for it; its exit code."""
+    name, models = setting(stack, "MODEL"), setting(stack, "MODELS_DIR")
+    # The tool lives in the terminal as if it had been called itself: its progress, and Ctrl-C.
+    tool = [sys.executable, str(stack.directory / "tools/model.py"), name, str(stack.directory / models)]
+    code = subprocess.run(tool, cwd=stack.directory, env=dict(stack.environ), check=False).returncode
+    if code == 0 and name != (served := envfile.value(stack.env_file, "MODEL") or BY_NAME["MODEL"].default):
+        print(f"The stack serves {served}: to serve this one, put MODEL={name} into {stack.env_file.name}.")
+    return code
+
+
+def setting(stack: Stack, name: str) -> str:
+    """One of the stack's settings as Compose takes it: from the environment, else the file, else as it comes."""
+    return stack.environ.get(name) or envfile.value(stack.env_file, name) or BY_NAME[name].default
 
 
 def _there(models: Path) -> list[str]:

@@ -33,7 +33,11 @@ def findings(directory: Path) -> Iterator[Finding]:
             continue
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is no plain text"
-            mistakes.append(bad("secrets", f"{file} cannot be read ({why}).", "Take it away: make up makes a new one."))
+            closed = isinstance(error, PermissionError)
+            mend = f"Work as {_owner(directory)}, who made it." if closed else "Take it away: make up makes a new one."
+            mistakes.append(bad("secrets", f"{file} cannot be read ({why}).", mend))
+            if closed:
+                break
             continue
         if len(text) < LEAST_CHARACTERS or not text.isprintable() or " " in text:
             said = f"{file} must be one line of {LEAST_CHARACTERS} or more letters and digits."
@@ -41,6 +45,13 @@ def findings(directory: Path) -> Iterator[Finding]:
     yield from mistakes
     if not mistakes:
         yield good("secrets", f"make up makes {', '.join(missing)}" if missing else f"all are in {directory}")
+
+
+def _owner(directory: Path) -> str:
+    try:
+        return directory.owner()
+    except (KeyError, OSError):
+        return "the user"
 
 
 def make(directory: Path) -> list[Path]:

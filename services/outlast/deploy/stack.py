@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -117,7 +118,7 @@ def _container(described: Mapping[str, Any]) -> Container:
         number=described["Config"]["Labels"].get(_NUMBER, "1"),
         status=state["Status"],
         health=health.get("Status", ""),
-        said=_printable(checks[-1]["Output"]) if checks else "",
+        said=_printable(checks[-1]["Output"]) if checks and not _earlier(checks[-1], state) else "",
         exit_code=state["ExitCode"],
         restarts=described["RestartCount"],
         started=state["StartedAt"],
@@ -125,6 +126,11 @@ def _container(described: Mapping[str, Any]) -> Container:
         image=described["Image"],
         published=tuple(f"{it['HostIp']}:{it['HostPort']}" for given in ports.values() for it in given or ()),
     )
+
+
+def _earlier(check: Mapping[str, Any], state: Mapping[str, Any]) -> bool:
+    """Whether a health check is from before the container was started the last time."""
+    return seconds(check["Start"]) < seconds(state["StartedAt"])
 
 
 def _printable(output: str) -> str:
@@ -140,8 +146,11 @@ def _place(container: Container) -> tuple[int, str]:
 
 def seconds(stamp: str) -> float:
     """Docker's way to write a time, as seconds since 1970; it has more digits than Python reads."""
-    whole, _, fraction = stamp.rstrip("Z").partition(".")
-    return datetime.fromisoformat(f"{whole}+00:00").timestamp() + float(f"0.{fraction[:6] or 0}")
+    found = re.fullmatch(r"(.{19})(\.\d+)?(Z|[+-]\d\d:\d\d)", stamp)
+    if found is None:
+        return 0.0
+    zone = "+00:00" if found[3] == "Z" else found[3]
+    return datetime.fromisoformat(found[1] + zone).timestamp() + float(found[2] or 0)
 
 
 def mounted(service: Mapping[str, Any], target: str) -> Path | None:
