@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from .ladder import Shortage, diagnose
+
+#: vLLM says so when it was asked to stop and its last request is done. Its processes may take a quarter of a minute
+#: more to leave, with nothing in them that is worth the wait.
+_DRAINED = re.compile(r"\[shutdown\] EngineCore: request processing complete")
+#: Seconds from then on for the last replies to reach their clients.
+_FLUSH = 2.0
 
 
 class Server:
@@ -18,6 +26,7 @@ class Server:
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         self.shortage: Shortage | None = None
+        self._drained = threading.Event()
         # A group of its own: a signal to the launcher's group must not reach vLLM twice.
         self._process = subprocess.Popen(
             command,
@@ -36,15 +45,17 @@ class Server:
         return self._process.poll()
 
     def stop(self, seconds: float) -> bool:
-        """Ask it to finish what it is doing and to leave; whether it did within `seconds`."""
+        """Ask it to finish what it is doing, and to leave; whether its requests were done within `seconds`."""
         self._process.terminate()
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.end()
-            return False
+        deadline = time.monotonic() + seconds
+        while self.code is None and not self._drained.wait(0.1) and time.monotonic() < deadline:
+            pass
+        if self._drained.is_set():
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(_FLUSH)
+        done = self._drained.is_set() or self.code is not None
         self.end()
-        return True
+        return done
 
     def end(self) -> None:
         """Kill whatever is left of it, and read its log to the end."""
@@ -59,5 +70,8 @@ class Server:
         for line in self._process.stdout:
             sys.stdout.buffer.write(line)
             sys.stdout.buffer.flush()
+            text = line.decode(errors="replace")
             # The first sign is the cause; what follows are consequences.
-            self.shortage = self.shortage or diagnose(line.decode(errors="replace"))
+            self.shortage = self.shortage or diagnose(text)
+            if _DRAINED.search(text):
+                self._drained.set()

@@ -37,7 +37,7 @@ class Settings:
     #: Seconds that running requests get to end when the server is stopped.
     shutdown: int = _setting("SHUTDOWN_TIMEOUT", 30, least=0)
     #: Seconds without any progress, though asked for a token, after which the server counts as hung and is ended.
-    stall: int = _setting("MODEL_STALL", 300, least=10)
+    stall: int = _setting("MODEL_STALL", 300, least=1)
     #: Seconds to wait before giving up for want of memory: Docker starts the container again at once.
     pause: int = _setting("MODEL_RETRY_PAUSE", 60, least=0)
     port: int = _setting("MODEL_PORT", 8000, least=1, most=65535)
