@@ -62,6 +62,9 @@ def copy_of_the_repository(directory: Path) -> Path:
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
+    # Fetched ones are part of a build, though git ignores them.
+    for wheel in (ROOT / "wheels").glob("*.whl"):
+        shutil.copy2(wheel, directory / "wheels" / wheel.name)
     return directory
 
 
