@@ -21,8 +21,8 @@ def test_the_file_holds_hashes_and_no_password() -> None:
         assert f"user {name} on #{sha256(password.encode()).hexdigest()} " in text
 
 
-def test_the_default_user_is_off() -> None:
-    assert "user default off resetpass resetchannels -@all" in render(PASSWORDS).splitlines()
+def test_the_default_user_is_off_and_has_no_password_but_may_replay_everything() -> None:
+    assert "user default off resetpass ~* &* +@all" in render(PASSWORDS).splitlines()
 
 
 def test_a_log_is_only_read_by_the_client_and_only_appended_to_by_the_worker() -> None:
