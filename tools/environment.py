@@ -39,7 +39,7 @@ MADE_FOR, PROJECT = "made for", "project"
 #: Packages of Open Interpreter and the kernel whose first import compiles thousands of files: done here, not in a job.
 WARM_UP = {
     ".venv": "import openai, jupyter_client, redis, rich, rq.cli, yaml, interpreter",
-    ".venv-kernel": "import ipykernel.kernelapp, cloudpickle, matplotlib.pyplot, pandas, pyarrow.parquet, xxhash",
+    ".venv-kernel": "import ipykernel.kernelapp, cloudpickle, matplotlib.pyplot, polars, pyarrow.parquet, sklearn",
 }
 
 
@@ -207,7 +207,7 @@ def set_up(extra: Sequence[str]) -> None:
     if not work:
         return
     _demand_venv()
-    size = "about three minutes, 1.3 GB of disk; only now" if len(work) == 2 else "a minute or two"
+    size = "about three minutes, 1.8 GB of disk; only now" if len(work) == 2 else "a minute or two"
     names = " and ".join(environment.name for environment, _ in work)
     print(f"Setting up {names} with Python {sys.version.split()[0]} ({size}):", flush=True)
     threads = [threading.Thread(target=environment.make, args=(missing,), daemon=True) for environment, missing in work]

