@@ -47,7 +47,7 @@ def as_user(kept: KeptRedis) -> Iterator[Connect]:
     connections: list[redis.Redis] = []
 
     def connect(user: str) -> redis.Redis:
-        connections.append(redis.Redis.from_url(kept.url_of(user)))
+        connections.append(redis.Redis.from_url(kept.health_url if user == "health" else kept.url_of(user)))
         return connections[-1]
 
     yield connect

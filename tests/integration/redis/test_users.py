@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
+
 import pytest
 import redis
 
 from outlast.log.inbox import RedisInbox
-from outlast.log.redis_log import RedisLog
+from outlast.log.redis_log import RedisLog, connect
 from outlast.log.verify import verify
 from tests.integration.redis.conftest import Connect
 from tests.kept_redis import PASSWORDS, KeptRedis
@@ -85,6 +88,19 @@ def ask(connection: redis.Redis, words: str) -> object:
     return connection.execute_command(*words.split())
 
 
+def not_refused(connection: redis.Redis, commands: Sequence[str]) -> list[str]:
+    """Those of the commands that Redis did not refuse for want of leave; another error is none of it."""
+    taken: list[str] = []
+    for words in commands:
+        try:
+            ask(connection, words)
+        except redis.ResponseError as error:
+            if re.search(REFUSED, str(error)):
+                continue
+        taken.append(words)
+    return taken
+
+
 @pytest.fixture
 def sales(kept: KeptRedis, as_user: Connect) -> RedisLog:
     """A played session, written as the worker writes; read as the administrator reads."""
@@ -92,20 +108,17 @@ def sales(kept: KeptRedis, as_user: Connect) -> RedisLog:
     return RedisLog(as_user("admin"), "sales")
 
 
-@pytest.mark.parametrize("words", WRITING)
-def test_the_client_can_neither_write_nor_delete_a_log(sales: RedisLog, as_user: Connect, words: str) -> None:
+@pytest.mark.parametrize(("user", "commands"), [("client", WRITING), ("worker", SPOILING)])
+def test_the_client_writes_no_log_and_the_worker_does_no_more_than_append(
+    sales: RedisLog, as_user: Connect, user: str, commands: Sequence[str]
+) -> None:
     before = sales.read()
-    with pytest.raises(redis.exceptions.ResponseError, match=REFUSED):
-        ask(as_user("client"), words)
+    assert not_refused(as_user(user), commands) == []
     assert sales.read() == before and verify(before, sales.head()).ok
 
 
-@pytest.mark.parametrize("words", SPOILING)
-def test_the_worker_can_neither_shorten_nor_delete_a_log(sales: RedisLog, as_user: Connect, words: str) -> None:
-    before = sales.read()
-    with pytest.raises(redis.exceptions.ResponseError, match=REFUSED):
-        ask(as_user("worker"), words)
-    assert sales.read() == before and verify(before, sales.head()).ok
+def test_the_administrator_is_refused_none_of_it(sales: RedisLog, as_user: Connect) -> None:
+    assert not_refused(as_user("admin"), WRITING) == WRITING
 
 
 def test_a_transaction_is_no_way_round(sales: RedisLog, as_user: Connect) -> None:
@@ -144,11 +157,8 @@ def test_the_client_leaves_things_in_an_inbox_and_the_worker_takes_them_out(sale
 
 
 @pytest.mark.parametrize("user", ["client", "worker", "health"])
-@pytest.mark.parametrize("words", DANGEROUS)
-def test_what_is_dangerous_is_the_administrators(kept: KeptRedis, as_user: Connect, user: str, words: str) -> None:
-    connection = redis.Redis.from_url(kept.health_url) if user == "health" else as_user(user)
-    with connection, pytest.raises(redis.exceptions.NoPermissionError):
-        ask(connection, words)
+def test_what_is_dangerous_is_the_administrators(as_user: Connect, user: str) -> None:
+    assert not_refused(as_user(user), DANGEROUS) == []
 
 
 def test_only_who_warns_of_a_redis_that_loses_data_reads_its_configuration(as_user: Connect) -> None:
@@ -172,17 +182,18 @@ def test_not_even_the_administrator_leaves_the_data_directory_or_runs_code(
         ask(as_user(user), words)
 
 
-@pytest.mark.parametrize("words", ["PING", f"XLEN {LOG}", "SET rq:mine x", "INFO", "CONFIG GET *", "EVAL return(1) 0"])
-def test_nobody_gets_in_without_a_name(kept: KeptRedis, words: str) -> None:
-    with redis.Redis(port=kept.port) as nobody, pytest.raises(redis.exceptions.AuthenticationError):
-        ask(nobody, words)
+def test_nobody_gets_in_without_a_name(kept: KeptRedis) -> None:
+    for words in ("PING", f"XLEN {LOG}", "SET rq:mine x", "INFO", "CONFIG GET *", "EVAL return(1) 0", "RESET"):
+        with connect(f"redis://127.0.0.1:{kept.port}") as nobody, pytest.raises(redis.exceptions.AuthenticationError):
+            ask(nobody, words)
+            ask(nobody, "PING")
 
 
 @pytest.mark.parametrize("user", ["default", "client", "worker", "admin", "health", "nobody"])
-@pytest.mark.parametrize("password", ["", "wrong", PASSWORDS["client"] + "x"])
-def test_nobody_gets_in_with_a_wrong_password(kept: KeptRedis, user: str, password: str) -> None:
-    with (
-        redis.Redis(port=kept.port, username=user, password=password) as someone,
-        pytest.raises(redis.exceptions.AuthenticationError),
-    ):
-        someone.ping()
+def test_nobody_gets_in_with_a_wrong_password(kept: KeptRedis, user: str) -> None:
+    for password in ("", "wrong", PASSWORDS["client"] + "x"):
+        with (
+            connect(f"redis://127.0.0.1:{kept.port}", username=user, password=password) as someone,
+            pytest.raises(redis.exceptions.AuthenticationError),
+        ):
+            someone.ping()
