@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -25,7 +26,7 @@ def model_finding(stack: Stack, vllm: dict[str, Any]) -> Finding:
     environ = {**stack.environ, "PYTHONPATH": str(stack.directory / "services/vllm")}
     asked = docker.run([sys.executable, "-m", "launcher.model", str(directory)], stack.directory, environ, timeout=60)
     if asked.ok:
-        return good("model", f"{name}, whole in {directory}")
+        return _fits(directory, str(vllm["environment"]["OUTLAST_CONTEXT_WINDOW"]))
     problems = [line for line in asked.out.splitlines() if line.strip()] or [docker.last_line(asked.err)]
     said = " ".join(problem.rstrip(".") + "." for problem in problems[:_SHOWN])
     if len(problems) > _SHOWN:
@@ -34,6 +35,20 @@ def model_finding(stack: Stack, vllm: dict[str, Any]) -> Finding:
     instead = f" Or set MODEL to one that is there: {', '.join(others)}." if others else ""
     fetch = "Run make model" if name == BY_NAME["MODEL"].default else f"Run make model MODEL={name}"
     return bad("model", said, f"{fetch}, which fetches what is missing.{instead}")
+
+
+def _fits(directory: Path, window: str) -> Finding:
+    """Whether the model was made for conversations as long as the settings say."""
+    try:
+        config = json.loads((directory / "config.json").read_text(encoding="utf-8"))
+        longest = (config.get("text_config") or config).get("max_position_embeddings")
+    except (OSError, ValueError, AttributeError):
+        longest = None
+    # A window that is no number is told of among the settings.
+    if isinstance(longest, int) and window.isdecimal() and int(window) > longest:
+        said = f"{directory.name} holds {longest} tokens, and OUTLAST_CONTEXT_WINDOW is {window}."
+        return bad("model", said, f"Set OUTLAST_CONTEXT_WINDOW={longest} or less.")
+    return good("model", f"{directory.name}, whole in {directory.parent}")
 
 
 def fetch(stack: Stack) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import time
 from collections.abc import Iterable, Mapping
@@ -10,6 +11,10 @@ from typing import TextIO
 from .stack import Container
 
 _COLOURS = {"ready": "32", "starting": "33", "waiting": "2", "unhealthy": "31", "stopped": "31", "restarting": "31"}
+
+
+#: Seconds after which a line without news is written to a pipe all the same.
+STILL_SECONDS = 30
 
 
 def state(container: Container | None) -> str:
@@ -30,7 +35,7 @@ class Display:
         self._stream = stream
         self.terminal = stream.isatty()
         self._began = time.monotonic()
-        self._shown: dict[str, str] = {}
+        self._shown: dict[str, tuple[str, int]] = {}
         self._ready_after: dict[str, float] = {}
         self._lines = 0
 
@@ -50,8 +55,10 @@ class Display:
             self._draw([_row(*line) for line in lines])
             return
         for name, word, seconds, said in lines:
-            if self._shown.get(name) != f"{word} {said}":
-                self._shown[name] = f"{word} {said}"
+            # Numbers change all the time, and each line stays: they are shown when something else does.
+            told = re.sub(r"\d+", "", f"{word} {said}"), int(seconds) // STILL_SECONDS
+            if self._shown.get(name) != told:
+                self._shown[name] = told
                 self._stream.write(f"  {name}: {word}, {seconds:.0f} s{f' ({said})' if said else ''}\n")
                 self._stream.flush()
 
