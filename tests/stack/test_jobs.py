@@ -62,7 +62,8 @@ def test_the_stock_commands_of_rq_work_from_the_host(stack: Stack) -> None:
 
 def test_a_second_make_up_changes_nothing(stack: Stack) -> None:
     def everything() -> dict[str, object]:
-        files = [path for path in stack.directory.rglob("*") if path.is_file() and not {"__pycache__", ".make"} & {*path.parts}]
+        made = {"__pycache__", ".make"}
+        files = [path for path in stack.directory.rglob("*") if path.is_file() and not made & {*path.parts}]
         containers = [each for service in ("redis", "worker", "vllm") for each in stack.containers(service)]
         times = {str(path): path.stat().st_mtime_ns for path in files}
         return times | {each: stack.inspect(each)["State"]["StartedAt"] for each in containers}
