@@ -111,7 +111,7 @@ HEALTH = User("health", Rules((), ("+ping", "+info")))
 USERS = (CLIENT, WORKER, ADMIN, HEALTH)
 
 #: Nobody can be this user: it is off and has no password. It keeps all rights because Redis 7.0 replays the append-only
-#: file as this user, and skips every transaction in it that this user might not run, with no more than a line in its log.
+#: file as this user, and skips every transaction in it that this user might not run: all but in silence.
 DEFAULT = "user default off resetpass ~* &* +@all"
 
 

@@ -23,8 +23,8 @@ CUT = "cut"
 #: Bytes copied at a time.
 _CHUNK = 1 << 20
 
-#: A start that was interrupted before its manifest was written leaves less than this: a base without keys.
-_NOTHING_YET = 512
+#: Bytes. A first start that was interrupted before its manifest was written leaves less: a base without keys (89).
+_NOTHING_YET = 128
 
 
 class Cut(NamedTuple):
@@ -86,7 +86,7 @@ def _demand_nothing_forgotten(data: Path) -> None:
     """DamageError if Redis would begin empty although there is data: it loads neither files that no manifest names
     nor, with `appendonly yes`, a snapshot."""
     directory = data / DIRECTORY
-    if directory.is_dir() and sum(file.stat().st_size for file in directory.iterdir()) >= _NOTHING_YET:
+    if sum(file.stat().st_size for file in directory.glob("appendonly.*")) >= _NOTHING_YET:
         raise DamageError(runbook.of(data, f"{DIRECTORY} has files but no {MANIFEST}"))
     if (data / runbook.SNAPSHOT).exists():
         raise DamageError(runbook.of(data, f"there is a {runbook.SNAPSHOT} but no append-only file"))
@@ -112,7 +112,7 @@ def cut_off(file: Path, keep: int, backups: Path) -> Cut:
 def _copy(source: BinaryIO, target: Path) -> int:
     """Write the rest of `source` to a file, durably; its size."""
     size = 0
-    with target.open("wb") as file:
+    with target.open("xb") as file:
         while part := source.read(_CHUNK):
             size += file.write(part)
         file.flush()
@@ -121,8 +121,9 @@ def _copy(source: BinaryIO, target: Path) -> int:
 
 
 def stamp() -> str:
-    """Now, for the name of a file."""
-    return time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+    """Now, to the microsecond, for the name of a file that nothing has yet."""
+    now = time.time_ns()
+    return time.strftime(f"%Y%m%dT%H%M%S.{now // 1000 % 1_000_000:06d}Z", time.gmtime(now // 1_000_000_000))
 
 
 def _described(name: str, verdict: Torn | Damaged) -> str:
