@@ -42,7 +42,7 @@ def fetch(name: str, directory: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             part.unlink()
     # The model server has a user of its own.
-    for path in (directory, *directory.rglob("*")):
+    for path in (directory.parent, directory, *directory.rglob("*")):
         path.chmod(path.stat().st_mode | (0o555 if path.is_dir() else 0o444))
 
 

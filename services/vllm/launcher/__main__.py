@@ -88,7 +88,8 @@ def _attend(server: Server, settings: Settings, key: str, note: str, stop: threa
         now = time.monotonic()
         if server.code is not None:
             server.end()
-            say(f"vLLM ended by itself, with code {server.code}, after {now - started:.0f} s.")
+            error = f": {server.error}" if server.error else "."
+            say(f"vLLM ended by itself, with code {server.code}, after {now - started:.0f} s{error}")
             # Once it has served, memory that is short is no reason to go down the ladder: a restart mends it.
             server.shortage = None if progress else server.shortage
             return CRASHED

@@ -22,17 +22,17 @@ _HEADER = 100_000_000
 
 def problems(directory: Path) -> list[str]:
     """Sentences on what is missing or broken; none if the model is complete. Reads headers, never weights."""
-    if not directory.is_dir():
-        return [f"There is no directory {directory}."]
     try:
-        return list(_problems(directory))
+        return list(_problems(directory)) if directory.is_dir() else [f"There is no directory {directory}."]
     except PermissionError as error:
         return [f"{error.filename} cannot be read: run chmod -R a+rX on the model's directory."]
 
 
 def _problems(directory: Path) -> Iterator[str]:
-    if not directory.stat().st_mode & stat.S_IXOTH:
-        yield f"{directory} is closed to the model server's user: run chmod -R a+rX {directory}"
+    # Only what the container sees: what lies above the directory that is mounted does not count.
+    for place in (directory.parent, directory):
+        if not place.stat().st_mode & stat.S_IXOTH:
+            yield f"{place} is closed to the model server's user: run chmod -R a+rX {place}"
     config = directory / "config.json"
     if not config.is_file():
         yield f"{config} is missing."

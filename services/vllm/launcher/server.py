@@ -19,13 +19,17 @@ from .ladder import Shortage, diagnose
 _DRAINED = re.compile(r"\[shutdown\] EngineCore: request processing complete")
 #: Seconds from then on for the last replies to reach their clients.
 _FLUSH = 2.0
+#: The last line of a traceback, whatever stands before it.
+_ERROR = re.compile(r"(?:^|\s)([A-Z]\w*Error: .+)")
 
 
 class Server:
     """A running vLLM. It has processes of its own below it; all of them are gone after `stop` or `end`."""
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        #: What its log said: the memory that is short, and the first error of any kind.
         self.shortage: Shortage | None = None
+        self.error = ""
         self._drained = threading.Event()
         # A group of its own: a signal to the launcher's group must not reach vLLM twice.
         self._process = subprocess.Popen(
@@ -73,5 +77,7 @@ class Server:
             text = line.decode(errors="replace")
             # The first sign is the cause; what follows are consequences.
             self.shortage = self.shortage or diagnose(text)
+            if not self.error and (found := _ERROR.search(text)):
+                self.error = found[1].strip()
             if _DRAINED.search(text):
                 self._drained.set()

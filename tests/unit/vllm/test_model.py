@@ -28,8 +28,8 @@ def shard(path: Path, numbers: int = 4) -> None:
 @pytest.fixture
 def model(tmp_path: Path) -> Path:
     """A complete model in two files with weights."""
-    directory = tmp_path / "Tiny"
-    directory.mkdir()
+    directory = tmp_path / "models/Tiny"
+    directory.mkdir(parents=True)
     (directory / "config.json").write_text("{}")
     (directory / "tokenizer.json").write_text("{}")
     names = ["model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"]
@@ -82,6 +82,7 @@ DAMAGE: list[tuple[Callable[[Path], object], str]] = [
     (part, "was not downloaded to its end."),
     (lambda model: (model / "model-00001-of-00002.safetensors").chmod(0o600), "chmod -R a+rX"),
     (lambda model: model.chmod(0o700), "chmod -R a+rX"),
+    (lambda model: model.parent.chmod(0o700), "chmod -R a+rX"),
 ]
 
 
