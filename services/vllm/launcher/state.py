@@ -49,13 +49,13 @@ def judge(state: State | None, now: float) -> tuple[bool, str]:
     """Is the server healthy, and why. Pure."""
     if state is None:
         return False, "starting"
+    note = f" ({state.note})" if state.note else ""
+    if state.phase not in ("loading", "serving"):
+        return False, state.phase + note
     if now - state.at > STALE:
         return False, f"the launcher has stood still for {now - state.at:.0f} s"
-    seconds = now - state.since
     if state.phase == "loading":
-        return False, f"loading the model, {seconds:.0f} s{state.note and f' ({state.note})'}"
-    if state.phase == "serving":
-        if state.quiet >= state.stall / 2:
-            return False, f"no progress for {state.quiet:.0f} s; it is restarted at {state.stall:.0f} s"
-        return True, f"serving{state.note and f' ({state.note})'}, last progress {state.quiet:.0f} s ago"
-    return False, f"{state.phase}{state.note and f': {state.note}'}"
+        return False, f"loading the model, {now - state.since:.0f} s{note}"
+    if state.quiet >= state.stall / 2:
+        return False, f"no progress for {state.quiet:.0f} s; it is restarted at {state.stall:.0f} s"
+    return True, f"serving{note}, last progress {state.quiet:.0f} s ago"

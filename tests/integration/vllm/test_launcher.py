@@ -175,7 +175,7 @@ def test_a_ladder_that_is_used_up_ends_with_what_helps(launcher: Launcher) -> No
     assert launcher.tried("--max-model-len") == ["32768", "16384", "8192"]
     assert launcher.tried("--gpu-memory-utilization") == ["0.9"] * 3
     assert "The model does not fit" in launcher.own()[-1] and "What helps" in launcher.own()[-1]
-    assert launcher.health() == (1, f"ended: {launcher.own()[-1]}")
+    assert launcher.health() == (1, f"ended ({launcher.own()[-1]})")
 
 
 def test_weights_that_do_not_fit_beside_another_program_end_it_without_more_tries(launcher: Launcher) -> None:

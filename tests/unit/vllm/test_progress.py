@@ -37,7 +37,7 @@ SERVING = State("serving", since=100, at=140, quiet=3, stall=300)
         (State("serving", 100, 140, quiet=149, stall=300), True, "serving, last progress 149 s ago"),
         (State("serving", 100, 140, 160, 300), False, "no progress for 160 s; it is restarted at 300 s"),
         (State("stopping", 100, 140), False, "stopping"),
-        (State("ended", 100, 140, note="It does not fit."), False, "ended: It does not fit."),
+        (State("ended", 100, 140, note="It does not fit."), False, "ended (It does not fit.)"),
     ],
 )
 def test_the_health_check_tells_the_states_apart(state: State | None, healthy: bool, sentence: str) -> None:
@@ -47,4 +47,5 @@ def test_the_health_check_tells_the_states_apart(state: State | None, healthy: b
 def test_a_launcher_that_stands_still_is_unhealthy_whatever_it_wrote_last() -> None:
     healthy, sentence = judge(SERVING, 140 + STALE + 1)
     assert not healthy
+    assert judge(State("ended", 100, 140), 140 + STALE + 1) == (False, "ended")
     assert "launcher has stood still" in sentence
