@@ -86,8 +86,9 @@ demo: environment ## watch a killed job go on [SIZE=50M] [KILL=cell:3 | reply:4 
 	@$(python) -m demo.demo --size "$(SIZE)" --kill "$(KILL)"
 
 .PHONY: test
-test: environment-dev ## run the tests, two at a time [TESTS="tests/unit -k log"]
-	@$(python) -m pytest -n 2 --dist worksteal $(TESTS)
+test: environment-dev ## run the tests, those of the containers last, one at a time [TESTS="tests/unit -k log"]
+	@$(python) -m pytest $(if $(findstring tests/stack,$(TESTS)),,-n 2 --dist worksteal) $(TESTS)
+	@$(if $(TESTS),,$(python) -m pytest tests/stack)
 
 .PHONY: lint
 lint: environment-dev ## check style, types and the direction of imports
