@@ -1,11 +1,15 @@
-"""Building the images: from the cache in a moment where nothing has changed."""
+"""Building the images, where anything that they are made of has changed since they were."""
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
-from . import docker
+from . import docker, secrets
 from .checks import Facts
 from .docker import DeployError
 from .progress import Display
@@ -16,7 +20,10 @@ _SHOWN = 12
 
 
 def build(stack: Stack, facts: Facts, display: Display, *, fresh: bool) -> None:
-    """Bring every image up to its files. DeployError if one cannot be built."""
+    """Bring every image up to its files; `fresh` takes the newest base image. DeployError if one cannot be built."""
+    made_from = stack.directory / ".make/images"
+    if not fresh and facts.base_here and _digest(stack, facts) == _noted(made_from):
+        return
     if not facts.base_here or (fresh and _came_from_a_registry(stack, facts.base_image)):
         if not facts.base_here and not facts.base_afar:
             return  # all images are here, and nothing to build them from: an air-gapped host that loaded them
@@ -26,11 +33,42 @@ def build(stack: Stack, facts: Facts, display: Display, *, fresh: bool) -> None:
             raise docker.failure(f"pull {facts.base_image}", pulled)
     log = stack.directory / ".make/build.log"
     log.parent.mkdir(exist_ok=True)
-    _torch(stack, facts)
     if not display.terminal:
         print(f"building the images (the log: {log})", flush=True)
+    _torch(stack, facts)
     _run(stack, ["docker", "compose", "build"], log, display)
     display.clear()
+    secrets.replace(made_from, _digest(stack, facts), 0o644)
+
+
+def _digest(stack: Stack, facts: Facts) -> str:
+    """What the images are made of, and which they are: one that another build has replaced is no longer ours."""
+    services = facts.config["services"].values()
+    builds = [service.get("build") for service in services]
+    names = [facts.base_image, *(str(service.get("image")) for service in services)]
+    images = [stack.docker("image", "inspect", "--format", "{{.Id}}", name).out.strip() for name in names]
+    files = sorted((str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in _context(stack.directory))
+    return hashlib.sha256(json.dumps([builds, names, images, files]).encode()).hexdigest()
+
+
+def _context(directory: Path) -> Iterator[Path]:
+    """The files that a build may see: .dockerignore is an allow-list."""
+    yield (allowed := directory / ".dockerignore")
+    for line in allowed.read_text(encoding="utf-8").splitlines():
+        if line.startswith("!"):
+            top = directory / line[1:].strip("/")
+            if top.is_file():
+                yield top
+            for place, directories, files in os.walk(top):
+                directories[:] = [name for name in directories if name != "__pycache__"]
+                yield from (Path(place, name) for name in files)
+
+
+def _noted(made_from: Path) -> str:
+    try:
+        return made_from.read_text(encoding="utf-8")
+    except OSError:
+        return ""
 
 
 def _torch(stack: Stack, facts: Facts) -> None:
@@ -59,7 +97,9 @@ def _run(stack: Stack, command: list[str], log: Path, display: Display) -> None:
             for said in process.stdout:
                 kept.write(said)
                 kept.flush()
-                text = "".join(it if it.isprintable() else " " for it in said.decode(errors="replace")).strip()
+                # The classic builder overwrites its own line; what it wrote last counts.
+                text = said.decode(errors="replace").rstrip().rpartition("\r")[2]
+                text = "".join(it if it.isprintable() else " " for it in text).strip()
                 if text and "level=warning" not in text:
                     display.note(f"building: {text}")
         except KeyboardInterrupt:
@@ -67,10 +107,11 @@ def _run(stack: Stack, command: list[str], log: Path, display: Display) -> None:
             raise
     if process.returncode:
         display.clear()
-        text = log.read_text(encoding="utf-8", errors="replace")
-        about = docker.known(text)
-        reason = f"{about[0]}. What to do: {about[1]}" if about else "its last lines"
-        tail = "".join(f"    {line}\n" for line in text.splitlines()[-_SHOWN:])
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()[-_SHOWN:]
+        about = docker.known("\n".join(lines))
+        mend = f"What to do: {about[1]}.\n" if about else ""
         raise DeployError(
-            f"Could not build the images: {reason}:\n{tail}The whole log is in {log}. Nothing was started or stopped."
+            f"Could not build the images{f': {about[0]}' if about else ''}. The last lines:\n"
+            + "".join(f"    {line}\n" for line in lines)
+            + f"{mend}The whole log is in {log}. Nothing was started or stopped."
         )

@@ -144,7 +144,7 @@ def _writable(stack: Stack, facts: Facts) -> Iterator[Finding]:
     for place in sorted(place for place in places if not os.access(place, os.W_OK | os.X_OK)):
         yield bad(
             "directories", f"this user (uid {os.getuid()}) may not write to {place}.",
-            f"sudo chown {os.getuid()} {place}, or work in a directory of your own.",
+            f"Run sudo chown {os.getuid()} {place}, or work in a directory of your own.",
         )  # fmt: skip
 
 

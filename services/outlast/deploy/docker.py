@@ -24,7 +24,7 @@ _KNOWN = (
     (
         r"permission denied.*(docker daemon socket|docker API|docker\.sock)",
         "this user may not use the Docker Engine",
-        "sudo usermod -aG docker $USER, then log out and in again; or run make with sudo",
+        "run sudo usermod -aG docker $USER, then log out and in again; or run make with sudo",
     ),
     (
         r"Cannot connect to the Docker daemon|failed to connect to the docker API|error during connect",
@@ -53,6 +53,11 @@ _KNOWN = (
         "install it (Debian, Ubuntu: sudo apt install tini)",
     ),
     (
+        r"WRONGPASS|invalid username-password pair|Redis refuses the login",
+        "Redis has other passwords than secrets/",
+        "take away secrets/redis_*, then make up makes new ones and gives them to all",
+    ),
+    (
         r"Range of CPUs is from",
         "WORKER_CPUS is more than this machine has",
         "lower it in .env",
@@ -61,7 +66,7 @@ _KNOWN = (
         r"(pull access denied|failed to resolve|manifest unknown|manifest for .* not found|no such host"
         r"|Client\.Timeout exceeded|TLS handshake timeout|i/o timeout)",
         "the base image cannot be pulled",
-        "make base-image makes one from Debian packages; then BASE_IMAGE=outlast-base:bookworm in .env",
+        "run make base-image, which makes one, then put BASE_IMAGE=outlast-base:bookworm into .env",
     ),
 )  # fmt: skip
 

@@ -64,7 +64,7 @@ _any = _like(r".*", "")
 _path = _like(r"[^\s:]|[^\s:][^:]*[^\s:]", "a path")
 _project = _like(r"[a-z0-9][a-z0-9_-]*", "a name of small letters, digits, - and _")
 _image = _like(r"[^\s-]\S*", "the name of an image")
-_model = _like(r"/?(?:[\w.-]+/)*\w[\w.-]*", "the name of a model, like Qwen/Qwen3-4B-Instruct-2507")
+_model = _like(r"/?(?:\w[\w.-]*/)*\w[\w.-]*", "the name of a model, like Qwen/Qwen3-4B-Instruct-2507")
 _gpus = _like(r"[\w,-]+", "the numbers of GPUs, separated by commas")
 _redis_size = _like(r"[1-9][0-9]*[mg]b", "a whole number with mb or gb after it")
 
