@@ -93,11 +93,10 @@ def loading_slowly(server: KeptRedis) -> Iterator[None]:
 
 
 def test_a_loading_redis(private: KeptRedis) -> None:
-    with redis.Redis.from_url(private.url) as worker:
-        with worker.pipeline(transaction=False) as many:
-            for number in range(40_000):
-                many.set(f"rq:{number}", "x")
-            many.execute()
+    with redis.Redis.from_url(private.url) as worker, worker.pipeline(transaction=False) as many:
+        for number in range(40_000):
+            many.set(f"rq:{number}", "x")
+        many.execute()
     private.kill()
     with loading_slowly(private):
         code, sentence = health(private)
