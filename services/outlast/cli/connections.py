@@ -120,7 +120,7 @@ def model_findings(settings: Settings) -> Iterator[Finding]:
         longest = models[settings.model]
         if isinstance(longest, int) and longest < settings.context_window:
             said = f"it holds {longest} tokens, less than OUTLAST_CONTEXT_WINDOW={settings.context_window}."
-            yield bad("model server", said, "Lower that to fit: longer conversations are refused until then.")
+            yield bad("context window", said, "Lower that to fit: longer conversations are refused until then.")
         prompt = {"model": settings.model, "max_tokens": 1, "messages": [{"role": "user", "content": "Hi"}]}
         began = time.monotonic()
         _asked(settings, f"{where}/chat/completions", prompt, _TOKEN_SECONDS)

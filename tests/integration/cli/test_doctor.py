@@ -1,0 +1,171 @@
+"""`outlast doctor` outside a stack's directory: what it is connected to, with a real Redis."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
+
+import pytest
+import redis
+
+from outlast.cli.main import main
+from tests.redis_server import RedisServer
+from tests.scripted_model import ScriptedModel
+
+Findings = dict[str, dict[str, str]]
+Doctor = Callable[..., tuple[int, Findings]]
+
+
+@pytest.fixture
+def doctor(
+    redis_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Doctor:
+    """Runs the command with these settings besides those under which all is well; its code and findings by check."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(**settings: str) -> tuple[int, Findings]:
+        given = {"redis_url": redis_url, "workspaces": str(tmp_path), "lease": "0.5"}
+        given |= {"model_url": "http://127.0.0.1:9/v1", "model": "scripted-model"}
+        for name, value in (given | settings).items():
+            monkeypatch.setenv(f"OUTLAST_{name.upper()}", value)
+        code = main(["doctor"])
+        found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        return code, {finding["check"]: finding for finding in found}
+
+    return run
+
+
+@pytest.fixture
+def worker(connection: redis.Redis) -> Iterator[None]:
+    """Something that renews a lease, as every worker does."""
+    over = threading.Event()
+
+    def renew() -> None:
+        while not over.wait(0.02):
+            connection.hincrby("outlast:leases", "w.1", 1)
+
+    thread = threading.Thread(target=renew)
+    thread.start()
+    yield
+    over.set()
+    thread.join()
+
+
+def test_where_all_is_well_there_is_no_fault(doctor: Doctor, worker: None) -> None:
+    with ScriptedModel(["Hello."], context_window=40000) as model:
+        code, found = doctor(model_url=model.url)
+    assert code == 0, found
+    assert {"Redis", "Redis keeps", "workers", "model server", "workspaces"} < set(found)
+    assert {it["verdict"] for check, it in found.items() if check != "log guard"} == {"good"}
+    assert found["workers"]["said"] == "1 worker alive"
+
+
+def test_a_lease_that_nobody_renews_is_no_living_worker(doctor: Doctor, connection: redis.Redis) -> None:
+    connection.hset("outlast:leases", "dead.1", 7)
+    code, found = doctor()
+    assert code == 1 and found["workers"]["said"] == "none is alive."
+
+
+def test_workers_that_were_told_to_take_no_jobs_are_a_fault(
+    doctor: Doctor, connection: redis.Redis, worker: None
+) -> None:
+    connection.set("rq:suspended", 1)
+    assert doctor()[1]["workers"]["mend"] == "rq resume lets them."
+
+
+def test_a_redis_that_does_not_answer(doctor: Doctor) -> None:
+    code, found = doctor(redis_url="redis://127.0.0.1:9/0")
+    assert code == 1 and found["Redis"]["said"].startswith("it does not answer: ") and "workspaces" in found
+
+
+def test_a_wrong_password(doctor: Doctor, redis_url: str) -> None:
+    found = doctor(redis_url=redis_url.replace("redis://", "redis://nobody:hush-hush@"))[1]
+    assert found["Redis"]["said"].startswith("it refuses the login: ") and "make up" in found["Redis"]["mend"]
+    assert "hush-hush" not in str(found)
+
+
+def test_a_redis_that_a_power_cut_would_rob(doctor: Doctor, private_redis: Callable[[], RedisServer]) -> None:
+    server = private_redis()
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("appendfsync", "everysec")
+    assert doctor(redis_url=server.url)[1]["Redis keeps"]["verdict"] == "bad"
+
+
+def test_a_redis_that_is_nearly_full(doctor: Doctor, private_redis: Callable[[], RedisServer]) -> None:
+    server = private_redis()
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", int(client.info("memory")["used_memory"]) + 50_000)
+    assert "REDIS_MEMORY" in doctor(redis_url=server.url)[1]["Redis memory"]["mend"]
+
+
+def test_whether_the_user_may_delete_a_log_is_told_and_none_is_deleted(
+    doctor: Doctor, connection: redis.Redis, redis_url: str
+) -> None:
+    assert doctor()[1]["log guard"]["verdict"] == "unknown"
+    may = ["+ping", "+info", "+hgetall", "+exists"]
+    connection.acl_setuser("reader", enabled=True, passwords=["+word"], keys=["*"], commands=may)
+    try:
+        found = doctor(redis_url=redis_url.replace("redis://", "redis://reader:word@"))[1]
+    finally:
+        connection.acl_deluser("reader")
+    assert found["log guard"]["verdict"] == "good" and found["Redis keeps"]["verdict"] == "good"
+
+
+def test_a_model_server_that_does_not_answer(doctor: Doctor) -> None:
+    found = doctor()[1]["model server"]
+    assert "does not answer (" in found["said"] and "Sessions wait for it." in found["mend"]
+
+
+def test_a_model_server_with_another_model(doctor: Doctor) -> None:
+    with ScriptedModel([], model="other") as model:
+        found = doctor(model_url=model.url)[1]["model server"]
+    assert found["said"].endswith("/v1 serves other, and not scripted-model.")
+
+
+def test_a_window_longer_than_the_servers(doctor: Doctor) -> None:
+    with ScriptedModel(["Hello."], context_window=1024) as model:
+        found = doctor(model_url=model.url)[1]
+    assert found["context window"]["said"] == "it holds 1024 tokens, less than OUTLAST_CONTEXT_WINDOW=32768."
+    assert found["model server"]["verdict"] == "good"
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (401, b"{}", "answers 401 Unauthorized."),
+        (500, b"{}", "answers 500 Internal Server Error."),
+        (200, b"<html>", "is no model server."),
+        (200, b'{"data": 1}', "is no model server."),
+    ],
+)
+def test_what_answers_otherwise_is_told(doctor: Doctor, status: int, body: bytes, said: str) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Nothing on standard error."""
+
+    server = HTTPServer(("127.0.0.1", 0), Other)
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    found = doctor(model_url=f"http://127.0.0.1:{server.server_port}/v1")[1]["model server"]
+    thread.join()
+    server.server_close()
+    assert found["verdict"] == "bad" and found["said"].endswith(said)
+
+
+def test_workspaces_that_are_not_there(doctor: Doctor, tmp_path: Path) -> None:
+    found = doctor(workspaces=str(tmp_path / "none"))[1]["workspaces"]
+    assert found["said"] == f"{tmp_path}/none cannot be written to (No such file or directory)."
+
+
+def test_nothing_is_left_in_the_workspaces(doctor: Doctor, tmp_path: Path) -> None:
+    doctor()
+    assert list(tmp_path.iterdir()) == []
