@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import checks, docker
+from . import checks, docker, secrets
 from .checks import Facts
 from .findings import Finding, bad, good, unknown
 from .progress import state
@@ -50,11 +50,10 @@ def _containers(facts: Facts) -> Iterator[Finding]:
 
 
 def _stale(facts: Facts) -> Iterator[Finding]:
-    directory = checks.secrets_directory(facts)
-    newest = max((path.stat().st_mtime for path in directory.glob("*")), default=0.0)
-    if any(it.created < newest for it in facts.containers):
-        said = f"one in {directory} is newer than the containers, which still have the old one."
-        yield bad("secrets", said, "make up renews them.")
+    outdated = secrets.outdated(facts.config, facts.containers)
+    if outdated:
+        said = f"{', '.join(outdated)} still {'have' if len(outdated) > 1 else 'has'} an older one than there is now."
+        yield bad("secrets", said, "make up gives them the new one.")
 
 
 def _inside(stack: Stack) -> Iterator[Finding]:

@@ -7,13 +7,16 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .findings import Finding, bad, good, unknown
-from .options import in_words
+from .options import in_words, size
 from .stack import Container
 
 _GB = 1 << 30
 
 #: Memory that one session needs to be of use: Open Interpreter's process, a kernel with pandas, and some data.
 SESSION_MEMORY = 1 * _GB
+
+#: The container of Redis in multiples of its data; the keeper refuses less: while Redis saves, changes exist twice.
+REDIS_SHARE = 1.5
 
 #: Disk that building an image takes at its peak; docs/images.md has the measured sizes.
 BUILD_DISK = {"redis": 1 * _GB, "worker": 6 * _GB, "vllm:cpu": 8 * _GB, "vllm:cuda": 40 * _GB}
@@ -56,9 +59,21 @@ def memory(config: dict[str, Any], info: dict[str, Any], containers: Sequence[Co
         )
     else:
         yield good("memory", f"{told}, of {in_words(host)}")
+    yield from _redis(config["services"]["redis"])
     asked = float(config["services"]["worker"]["deploy"]["resources"]["limits"].get("cpus") or 0)
     if asked > processors:
         yield bad("processors", f"WORKER_CPUS={asked:g}, and this machine has {processors}.", "Lower it; 0 means all.")
+
+
+def _redis(redis: dict[str, Any]) -> Iterator[Finding]:
+    """Its container must hold more than its data, or it refuses to start."""
+    try:
+        data = size(str(redis["environment"]["REDIS_MEMORY"]))
+    except ValueError:  # told of among the settings
+        return
+    if _limit(redis) < REDIS_SHARE * data:
+        said = f"REDIS_MEMORY={in_words(data)} does not fit REDIS_MEMORY_LIMIT={in_words(_limit(redis))}."
+        yield bad("Redis memory", said, f"Set the limit to {in_words(REDIS_SHARE * data)} or more.")
 
 
 def disk(config: dict[str, Any], info: dict[str, Any], unbuilt: Sequence[str]) -> Finding:

@@ -10,10 +10,12 @@ import contextlib
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from .findings import Finding, bad, good
+from .stack import Container
 
 NAMES = ("redis_client", "redis_worker", "redis_admin", "model_key")
 
@@ -52,6 +54,15 @@ def _owner(directory: Path) -> str:
         return directory.owner()
     except (KeyError, OSError):
         return "the user"
+
+
+def outdated(config: Mapping[str, Any], containers: Iterable[Container]) -> list[str]:
+    """The services that have a container from before one of their secrets was made anew."""
+    newest: dict[str, float] = {}
+    for service, described in config["services"].items():
+        files = (Path(config["secrets"][it["source"]]["file"]) for it in described.get("secrets") or ())
+        newest[service] = max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
+    return sorted({it.service for it in containers if it.created < newest.get(it.service, 0.0)})
 
 
 def make(directory: Path) -> list[Path]:

@@ -109,8 +109,12 @@ def _start(stack: Stack, facts: Facts, display: Display) -> list[Container]:
     workers = sum(it.service == "worker" and it.running for it in facts.containers)
     if workers > 1:  # what an earlier `--scale` has added stays
         words += ["--scale", f"worker={workers}"]
-    if _older_than_secrets(facts):
-        words += ["--force-recreate"]
+    outdated = secrets.outdated(facts.config, facts.containers)
+    if outdated:
+        # They hold the files that were there before; Compose sees no difference, and would leave them.
+        removed = stack.compose("rm", "--stop", "--force", *outdated)
+        if not removed.ok:
+            raise docker.failure(f"replace {', '.join(outdated)}", removed)
     return _carried_out(stack, facts, words, list(facts.config["services"]), display)
 
 
@@ -146,13 +150,6 @@ def _carried_out(
             text = said.read().decode(errors="replace")
             raise docker.failure(f"start {', '.join(services)}", docker.Result(process.returncode, "", text))
     return after
-
-
-def _older_than_secrets(facts: Facts) -> bool:
-    """Whether a secret was made anew after the containers: they hold the old file, and Compose sees no difference."""
-    directory = checks.secrets_directory(facts)
-    newest = max((directory / name).stat().st_mtime for name in secrets.NAMES)
-    return any(it.created < newest for it in facts.containers)
 
 
 def _undo(stack: Stack, facts: Facts, before: Sequence[Container]) -> str:

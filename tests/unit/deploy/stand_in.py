@@ -130,6 +130,7 @@ class Host:
         for service in config["services"].values():
             resources = service["deploy"]["resources"]["limits"]
             resources["memory"] = str(int(resources["memory"].removesuffix("gb")) << 30)
+            service["secrets"] = [{"source": name, "target": f"/run/secrets/{name}"} for name in service["secrets"]]
             service["volumes"] = [_long(volume, self.directory) for volume in service["volumes"]]
         published = config["services"]["redis"]["ports"][0].rsplit(":", 1)[0]
         host, _, port = published.partition(":")

@@ -164,6 +164,12 @@ def test_less_memory_than_the_sessions_of_a_worker_need(host: Host, run: Run) ->
     assert "WORKER_MEMORY=3.0 GB is too little for OUTLAST_WORKERS=4" in refused(host, run)
 
 
+def test_a_container_of_redis_that_is_too_small_for_its_data(host: Host, run: Run) -> None:
+    host.values["REDIS_MEMORY"] = "3gb"
+    host.settle()
+    assert "REDIS_MEMORY=3.0 GB does not fit REDIS_MEMORY_LIMIT=4.0 GB. Set the limit to 4.5 GB" in refused(host, run)
+
+
 def test_more_processors_than_there_are(host: Host, run: Run) -> None:
     host.values["WORKER_CPUS"] = "9"
     host.settle()

@@ -63,7 +63,7 @@ def test_a_secret_that_the_containers_do_not_have_yet_is_told(host: Host, run: R
     running(host, created="2020-01-01T00:00:00Z")
     done = run("doctor")
     told = [json.loads(line) for line in done.out.splitlines() if '"secrets"' in line]
-    assert told[-1]["said"].endswith("is newer than the containers, which still have the old one.")
+    assert told[-1]["said"] == "redis, vllm, worker still have an older one than there is now."
 
 
 def test_without_docker_the_rest_is_told_as_unknown(host: Host, run: Run) -> None:

@@ -135,10 +135,19 @@ def test_another_port_reaches_the_clients_file(host: Host, run: Run) -> None:
     assert "@127.0.0.1:6390/0" in (host.directory / ".env.client").read_text()
 
 
-def test_a_new_secret_recreates_the_containers_that_have_the_old_one(host: Host, run: Run) -> None:
-    running(host, container("redis", host.port, created="2020-01-01T00:00:00.5Z"))
+def test_a_new_secret_replaces_the_containers_that_have_the_old_one_and_no_other(host: Host, run: Run) -> None:
     run("up")
-    assert "--force-recreate" in started(host)
+    long_ago = (0, 0)
+    for name in SECRETS:
+        os.utime(host.directory / name, long_ago)
+    running(host)
+    host.containers = [container(it, host.port, created="2020-01-01T00:00:00.5Z") for it in ("redis", "worker", "vllm")]
+    host.settle()
+    host.answer("docker compose rm")
+    (host.directory / "secrets/redis_client").unlink()
+    assert run("up").code == 0
+    [removed] = [call[3:] for call in host.calls() if call[2:3] == ["rm"]]
+    assert removed == ["--stop", "--force", "redis", "worker"]
 
 
 def test_workers_that_were_added_by_scaling_stay(host: Host, run: Run) -> None:
