@@ -66,8 +66,7 @@ CLIENT = User(
     (
         Rules((f"%R~{LOG}", f"%R~{INBOX}"), _READ_LOG),
         Rules((f"%R~{HEAD}", f"%R~{LEASES}"), _READ_HASH),
-        Rules((f"%R~{SESSIONS}",), ("+zrevrange", "+zscore", "+zcard")),
-        Rules((f"%R~{WAITERS}", f"%R~{HANDS}"), ("+lrange", "+llen", "+lpos")),
+        Rules((f"%R~{SESSIONS}",), ("+zrevrange",)),
         # To leave something in an inbox: deliver.lua reads the head, for who holds the session.
         Rules((f"~{INBOX}",), ("+xadd",)),
         Rules((f"~{INBOX}", f"~{HEAD}"), ("+eval", "+evalsha")),
@@ -85,13 +84,12 @@ WORKER = User(
         Rules((f"~{INBOX}",), ("+xadd", "+xdel", *_READ_LOG)),
         Rules((f"~{HEAD}",), ("+hset", *_READ_HASH)),
         Rules((f"~{LEASES}",), ("+hset", "+hdel", "+hincrby", *_READ_HASH)),
-        Rules((f"~{SESSIONS}",), ("+zadd", "+zrevrange", "+zscore", "+zcard")),
+        Rules((f"~{SESSIONS}",), ("+zadd", "+zrevrange")),
         # A job moves between RQ's queues and ours in one command, and both are watched in one.
         Rules(
             ("~rq:*", f"~{HANDS}", f"~{WAITERS}"),
             (
-                *("+blmove", "+lmove", "+lpush", "+rpush", "+lrem", "+lpos", "+lrange", "+lindex", "+llen"),
-                *("+del", "+watch"),
+                *("+blmove", "+lmove", "+rpush", "+lrem", "+lpos", "+lrange", "+lindex", "+del", "+watch"),
             ),
         ),
         Rules(
