@@ -289,3 +289,12 @@ def test_a_restart_waits_for_the_one_service(host: Host, run: Run) -> None:
 
 def test_a_service_without_a_container_cannot_be_restarted(host: Host, run: Run) -> None:
     assert run("restart", "vllm") == (1, "", "vllm has no container: make up starts it.\n")
+
+
+def test_another_file_than_env_is_made_and_used_where_compose_is_told_of_one(
+    host: Host, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COMPOSE_ENV_FILES", "other.env")
+    done = run("up")
+    assert done.code == 0 and "set -a; . ./other.env.client;" in done.out
+    assert {"other.env", "other.env.client"} <= set(host.files()) and ".env" not in host.files()
