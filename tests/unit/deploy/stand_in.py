@@ -17,17 +17,22 @@ import yaml
 
 ROOT = Path(__file__).parents[3]
 
-#: What the real client prints (Docker 28.2), word for word.
+#: What the client of Docker 28.2 prints, but for addresses.
 NO_ENGINE = "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker daemon running?"
+#: Later clients say it otherwise; not from a run of one.
 NO_ENGINE_29 = (
     "failed to connect to the docker API at unix:///var/run/docker.sock; check if the path is correct and if the "
     "daemon is running: dial unix /var/run/docker.sock: connect: no such file or directory"
 )
+#: Docker 28.2 again, as the rest.
 NO_PERMISSION = (
     "permission denied while trying to connect to the Docker daemon socket at unix:///var/run/docker.sock: "
     'Get "http://%2Fvar%2Frun%2Fdocker.sock/v1.50/info": dial unix /var/run/docker.sock: connect: permission denied'
 )
-NO_COMPOSE = "unknown flag: --short\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\nRun 'docker --help' for more"
+NO_COMPOSE = (
+    "unknown flag: --short\n\nUsage:  docker [OPTIONS] COMMAND [ARG...]\n\n"
+    "Run 'docker --help' for more information\n"
+)
 NO_PULL = (
     'failed to configure transport: error pinging v2 registry: Get "https://registry-1.docker.io/v2/": '
     "dial tcp: lookup registry-1.docker.io on 192.0.2.53:53: no such host"
