@@ -17,7 +17,7 @@ from .settings import Settings
 
 #: Seconds without a beat after which a worker stands still. It ticks every half second; a Redis that hangs makes one
 #: tick take ten.
-STILL_SECONDS = 20.0
+STILL_SECONDS = 15.0
 #: Seconds that a worker may take to load what it needs, on a machine that is busy.
 START_SECONDS = 60.0
 

@@ -47,9 +47,10 @@ OK, KILLED, WRONG_SETTINGS = 0, 1, 2
 QUICK_SECONDS = 30.0
 #: Seconds before the start that follows a second quick end in a row, and at most; doubled each time.
 FIRST_PAUSE, LONGEST_PAUSE = 1.0, 30.0
-#: Seconds between two looks at the heartbeats, and looks in a row that must find one standing still. The supervisor may
-#: have been stopped together with its workers (a paused container): then they come first.
-LOOK_SECONDS, STILL_LOOKS = 5.0, 3
+#: Seconds between two looks at the heartbeats, and looks in a row that must find one standing still: long enough for
+#: Docker to call the container unhealthy first. Counted in looks, because the supervisor may have been stopped together
+#: with its workers (a paused container), and then they must come first.
+LOOK_SECONDS, STILL_LOOKS = 5.0, 8
 #: Seconds that a drain may take; a worker's own limits are shorter, and the container's stop grace is longer.
 DRAIN_SECONDS = 25.0
 

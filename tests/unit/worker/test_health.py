@@ -25,7 +25,7 @@ WELL = Beat(NOW - 0.5, State.WORKING)
         ({1: WELL}, False, "1 of 2 workers run"),
         ({}, False, "0 of 2 workers run"),
         ({1: WELL, 2: Beat(NOW, State.STARTING)}, False, "1 of 2 workers are still starting."),
-        ({1: WELL, 2: Beat(NOW - STILL_SECONDS - 3, State.WORKING)}, False, "process 2 has stood still for 23 s"),
+        ({1: WELL, 2: Beat(NOW - STILL_SECONDS - 3, State.WORKING)}, False, "process 2 has stood still for 18 s"),
         ({1: WELL, 2: Beat(NOW - STILL_SECONDS - 3, State.WAITING)}, False, "worker process 2 has stood still"),
         ({1: WELL, 2: Beat(NOW - STILL_SECONDS - 3, State.STARTING)}, False, "still starting"),
         ({1: WELL, 2: Beat(NOW - START_SECONDS - 1, State.STARTING)}, False, "worker process 2 has stood still"),
