@@ -72,13 +72,13 @@ def _noted(made_from: Path) -> str:
 
 
 def _torch(stack: Stack, facts: Facts) -> None:
-    """Give the build of the model server for processors its PyTorch, where this host's pip finds it.
-
-    Where it does not, the build itself asks PyTorch's own index, and says so if it cannot reach that either.
-    """
+    """Give the build of the model server for processors its PyTorch; DeployError where this host's pip finds none."""
     arguments = (facts.service("vllm").get("build") or {}).get("args") or {}
     if arguments.get("FLAVOUR") == "cpu" and not list((stack.directory / "wheels").glob("*.whl")):
-        docker.run([str(stack.directory / "tools/torch-wheel")], stack.directory, stack.environ)
+        done = docker.run([str(stack.directory / "tools/torch-wheel")], stack.directory, stack.environ)
+        if not done.ok:
+            said = done.err.strip().splitlines()
+            raise DeployError(said[-1] if said else f"tools/torch-wheel failed with {done.code}.")
 
 
 def _came_from_a_registry(stack: Stack, image: str) -> bool:

@@ -106,6 +106,18 @@ def test_what_the_first_start_was_told_is_kept_in_the_new_env(
     ]
 
 
+def test_without_pytorch_for_processors_nothing_is_built(host: Host, run: Run) -> None:
+    host.values["COMPOSE_FILE"] = "compose.yaml:compose.cpu.yaml"
+    host.settle()
+    (host.programs / "nvidia-smi").unlink()
+    (host.directory / "tools").mkdir(exist_ok=True)
+    (host.directory / "tools/torch-wheel").write_text("#!/bin/sh\necho noise >&2\necho 'Name an index.' >&2\nexit 1\n")
+    (host.directory / "tools/torch-wheel").chmod(0o755)
+    done = run("up", "--cpu")
+    assert done.code == 1 and done.err.strip().endswith("Name an index.")
+    assert not [call for call in host.calls() if call[1:3] in (["compose", "build"], ["compose", "up"])]
+
+
 def test_secrets_that_are_there_are_never_overwritten(host: Host, run: Run) -> None:
     (host.directory / "secrets").mkdir(mode=0o755)
     (host.directory / "secrets/redis_client").write_text("a-password-of-my-own\n")
