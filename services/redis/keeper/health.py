@@ -20,6 +20,10 @@ def main() -> int:
     """Ask and tell; returns the exit code."""
     try:
         sentence, healthy = judge(ask())
+    except FileNotFoundError:
+        # The keeper writes the password last, before it becomes Redis.
+        sentence = "Redis is not there yet: its files are looked at, or its start was refused; see its log."
+        healthy = False
     except OSError as error:
         sentence, healthy = f"Redis does not answer ({error.strerror or error}).", False
     print(sentence)

@@ -109,6 +109,13 @@ def test_a_redis_that_is_down(private: KeptRedis) -> None:
     assert health(private) == (1, "Redis does not answer (Connection refused).")
 
 
+def test_a_redis_that_the_keeper_still_prepares(private: KeptRedis) -> None:
+    private.kill()
+    (private.runtime / "health").unlink()
+    code, sentence = health(private)
+    assert code == 1 and sentence.startswith("Redis is not there yet: its files are looked at")
+
+
 def test_a_redis_that_hangs(private: KeptRedis) -> None:
     os.kill(private.pid, signal.SIGSTOP)
     try:
