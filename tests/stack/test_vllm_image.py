@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import subprocess
-import urllib.error
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -53,7 +51,7 @@ class Server:
         self.name = f"outlast-test-vllm-{os.urandom(3).hex()}"
         docker("network", "create", "--internal", self.name)
         settings = {"MODEL": "someone/SmolLM2-135M-Instruct", "OUTLAST_MODEL": "tiny", "OUTLAST_CONTEXT_WINDOW": "4096"}
-        settings |= {"CPU_KV_CACHE": "1", "MODEL_STALL": "40"}
+        settings |= {"CPU_KV_CACHE": "1", "MODEL_STALL": "40", "SHUTDOWN_TIMEOUT": "300"}
         variables = [word for name, value in settings.items() for word in ("--env", f"{name}={value}")]
         volumes = [
             f"--volume={models}:/models:ro",
@@ -84,18 +82,25 @@ class Server:
         done = docker("logs", self.name)
         return done.stdout + done.stderr
 
-    @property
-    def address(self) -> str:
-        """Of the API, as the host reaches it over the bridge of the internal network."""
-        [facts] = json.loads(docker("inspect", self.name).stdout)
-        return f"http://{facts['NetworkSettings']['Networks'][self.name]['IPAddress']}:8000"
-
-    def chat(self, messages: list[dict[str, str]], key: str = KEY, **options: Any) -> Any:
-        """An open answer of the chat API."""
+    def ask(self, messages: list[dict[str, str]], key: str = KEY, **options: Any) -> subprocess.Popen[str]:
+        """A request to the chat API, under way, from another container of the network."""
         body = {"model": "tiny", "messages": messages, "temperature": 0, **options}
-        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {key}"}
-        request = urllib.request.Request(f"{self.address}/v1/chat/completions", json.dumps(body).encode(), headers)
-        return urllib.request.urlopen(request, timeout=300)
+        alone = ["run", "--rm", "--interactive", "--network", self.name, "--env", "KEY", "--env", "BODY", IMAGE]
+        command = ["docker", *alone, "python", "-", f"http://{self.name}:8000/v1/chat/completions"]
+        environment = {**os.environ, "KEY": key, "BODY": json.dumps(body)}
+        with (ROOT / "tests/stack/ask_model.py").open() as script:
+            pipe = subprocess.PIPE
+            return subprocess.Popen(command, env=environment, text=True, stdin=script, stdout=pipe, stderr=pipe)
+
+    def chat(self, messages: list[dict[str, str]], **options: Any) -> str:
+        """The text of the reply to a request that succeeds."""
+        out, errors = self.ask(messages, **options).communicate()
+        if not options.get("stream"):
+            assert out, errors
+            return str(json.loads(out)["choices"][0]["message"]["content"])
+        lines = [json.loads(line[6:]) for line in out.splitlines() if line.startswith("data: {")]
+        assert lines, errors
+        return "".join(line["choices"][0]["delta"].get("content") or "" for line in lines)
 
     def engine(self) -> list[int]:
         """Pids, on the host, of vLLM's processes below its API server."""
@@ -115,12 +120,6 @@ def server(container: Server) -> Server:
     """The running server, healthy at the start of each test."""
     container.wait_healthy()
     return container
-
-
-def text(answer: Any) -> str:
-    """The text of a stream."""
-    lines = [line[6:] for line in answer.read().decode().splitlines() if line.startswith("data: {")]
-    return "".join(json.loads(line)["choices"][0]["delta"].get("content") or "" for line in lines)
 
 
 HELLO = [{"role": "user", "content": "Write a Python program that prints hello world."}]
@@ -173,24 +172,23 @@ def test_a_directory_without_the_model_or_closed_to_the_server_is_told_in_one_se
 
 
 def test_the_model_writes_a_program_as_a_stream(server: Server) -> None:
-    reply = text(server.chat(HELLO, max_tokens=120, stream=True))
+    reply = server.chat(HELLO, max_tokens=120, stream=True)
     assert "```python" in reply and "print(" in reply, reply
 
 
 def test_a_half_finished_reply_is_continued(server: Server) -> None:
     half = [{"role": "user", "content": "Count to ten."}, {"role": "assistant", "content": "1, 2, 3, 4,"}]
     more = server.chat(half, max_tokens=8, add_generation_prompt=False, continue_final_message=True)
-    assert json.load(more)["choices"][0]["message"]["content"].lstrip().startswith("5, 6")
+    assert more.lstrip().startswith("5, 6")
 
 
 def test_requests_without_the_key_are_refused_and_the_key_is_nowhere_to_be_read(server: Server) -> None:
-    with pytest.raises(urllib.error.HTTPError, match="401"):
-        server.chat(HELLO, key="guessed")
-    with server.chat(HELLO, max_tokens=1) as answer:
-        assert answer.status == 200
+    _, errors = server.ask(HELLO, key="guessed").communicate()
+    assert "refused: 401" in errors
+    assert server.chat(HELLO, max_tokens=1)
     assert KEY not in server.log()
     assert KEY not in docker("inspect", server.name).stdout
-    assert KEY not in docker("top", server.name, "-eo", "args").stdout
+    assert KEY not in docker("top", server.name, "-eo", "pid,args").stdout
 
 
 def test_it_runs_as_its_own_user_and_reaches_nothing_outside(server: Server) -> None:
@@ -222,15 +220,17 @@ def test_a_hung_engine_is_ended_and_docker_starts_it_again(server: Server) -> No
     assert "vLLM made no progress" in server.log()
     server.wait_healthy()
     assert server.state()["RestartCount"] == restarts + 1
-    assert "print(" in text(server.chat(HELLO, max_tokens=120, stream=True))
+    assert "print(" in server.chat(HELLO, max_tokens=120, stream=True)
 
 
 def test_a_stop_lets_the_running_reply_end_and_exits_with_0(server: Server) -> None:
-    answer = server.chat(HELLO, max_tokens=400, stream=True, ignore_eos=True)
-    first = answer.readline()  # it has begun
-    with subprocess.Popen(["docker", "stop", "--time", "120", server.name], stdout=subprocess.DEVNULL):
-        rest = answer.read().decode()
-    assert (first.decode() + rest).count("data: {") >= 400
-    assert rest.rstrip().endswith("data: [DONE]")
-    assert server.state()["ExitCode"] == 0
+    asked = server.ask(HELLO, max_tokens=400, stream=True, ignore_eos=True)
+    assert asked.stdout is not None
+    first = asked.stdout.readline()  # it has begun
+    docker("stop", "--time", "400", server.name)
+    code = server.state()["ExitCode"]
     docker("start", server.name)
+    rest, errors = asked.communicate()
+    assert (first + rest).count("data: {") >= 400, errors
+    assert rest.rstrip().endswith("data: [DONE]")
+    assert code == 0
