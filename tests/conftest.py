@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -25,6 +26,10 @@ ROOT = Path(__file__).parent.parent
 _given = {
     name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OUTLAST_") or name == "RQ_REDIS_URL"
 }
+
+# A shell starts its background jobs with SIGINT ignored, and so would be all that the tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 #: What the guard refused since the current test began: (event, address).
 _refused: list[tuple[str, str]] = []
