@@ -9,6 +9,7 @@ and a sentence said why · 2 that is no model's name · 130 interrupted.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
 import re
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> int:
         if not subprocess.run(checker, env=beside, capture_output=True, check=False).returncode:
             print(f"{name} is already complete in {directory}.")
             return 0
-        if sentence := _make_environment(clean):
+        if sentence := _environment(clean):
             print(sentence, file=sys.stderr)
             return 1
         fetch = [str(PYTHON), str(ROOT / "tools/fetch_model.py"), name, str(directory)]
@@ -61,6 +62,14 @@ def main(arguments: list[str]) -> int:
         return 1
     print(f"{name} is complete in {directory}.")
     return 0
+
+
+def _environment(surroundings: dict[str, str]) -> str:
+    """`_make_environment`, by one process at a time; a second one waits and then finds it made."""
+    (ROOT / ".make").mkdir(exist_ok=True)
+    with (ROOT / ".make/model.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return _make_environment(surroundings)
 
 
 def _make_environment(surroundings: dict[str, str]) -> str:
