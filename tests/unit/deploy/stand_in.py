@@ -34,7 +34,7 @@ NO_COMPOSE = (
     "Run 'docker --help' for more information\n"
 )
 NO_PULL = (
-    'failed to configure transport: error pinging v2 registry: Get "https://registry-1.docker.io/v2/": '
+    'failed to configure transport: error pinging v2 registry: Get "https://registry.example/v2/": '
     "dial tcp: lookup registry-1.docker.io on 192.0.2.53:53: no such host"
 )
 
