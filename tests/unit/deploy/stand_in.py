@@ -35,7 +35,7 @@ NO_COMPOSE = (
 )
 NO_PULL = (
     'failed to configure transport: error pinging v2 registry: Get "https://registry.example/v2/": '
-    "dial tcp: lookup registry-1.docker.io on 192.0.2.53:53: no such host"
+    "dial tcp: lookup registry.example on 192.0.2.53:53: no such host"
 )
 
 _PROGRAM = """\
