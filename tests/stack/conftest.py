@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.dependencies import missing
-from tests.stack.stack import Stack, docker, with_scripted_model
+from tests.stack.stack import ROOT, Stack, docker, with_scripted_model
 
 HERE = Path(__file__).parent
 
@@ -37,7 +37,8 @@ def engine() -> None:
 
 @pytest.fixture(scope="session")
 def tiny_model(engine: None) -> Path:
-    """The directory that holds the tiny real model, made once."""
+    """The directory that holds the tiny real model, made once; the wheel that its image needs is there too."""
+    subprocess.run([ROOT / "tools/torch-wheel"], check=True, capture_output=True, timeout=1800)
     made = subprocess.run([HERE / "tiny-model"], check=True, capture_output=True, text=True, timeout=1800)
     return Path(made.stdout.strip().splitlines()[-1])
 
