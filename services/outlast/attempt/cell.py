@@ -194,7 +194,7 @@ class Cells:
         changed = self._workspace.changed_since(hold.state.cell_started_at)
         files = f" ({', '.join(changed[:20])})" if changed else ""
         asked = hold.state.interruptions.strikes == 0 and self._policy.on_interrupt == "ask"
-        output = (ASKED if asked else REPORTED).format(cause=cause, files=files)
+        output = (ASKED if asked else REPORTED).format(cause=cause.rstrip("."), files=files)
         hold.append(CellFinished(number, "killed", output))
         return output
 
