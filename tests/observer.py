@@ -85,7 +85,9 @@ class Observer:
     def verify(self, session: str) -> Verdict:
         """What `outlast verify` says."""
         log = self.log(session)
-        return verify(log.read(), log.head())
+        # The head first: it says how long the log is at least, and the log may grow meanwhile.
+        head = log.head()
+        return verify(log.read(), head)
 
     def holder(self, session: str) -> str:
         """Name of the worker that holds the session's open attempt."""

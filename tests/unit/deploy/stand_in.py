@@ -53,8 +53,10 @@ with (place / "lock").open("w") as lock:
     if not fitting:
         sys.exit(f"stand-in: no answer to {{words}}")
     answer = answers[max(fitting, key=len)]
-    answers |= answer.get("then", {{}})
-    (place / "answers.json").write_text(json.dumps(answers))
+    if "then" in answer:
+        # Renamed into place: a stand-in may be killed at any moment.
+        (place / "answers.new").write_text(json.dumps(answers | answer["then"]))
+        (place / "answers.new").replace(place / "answers.json")
 sys.stdout.write(answer.get("out", ""))
 sys.stdout.flush()
 sys.stderr.write(answer.get("err", ""))
