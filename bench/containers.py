@@ -106,7 +106,7 @@ def _sessions(
         stack.wait_healthy()
         if stack.ran(session) != ["1", "2", "3", "3", "4"] or not stack.verify(session).ok:
             violations.append(f"{session} ran its cells as {stack.ran(session)}, verify: {stack.verify(session)}")
-        closed = [each.body.how for each in stack.log(session).read() if each.type == "attempt.closed"]  # type: ignore[attr-defined]  # the body of an attempt.closed
+        closed = [each.body.how for each in stack.log(session).read() if each.type == "attempt.closed"]  # type: ignore[attr-defined]  # the filter leaves one type of record, which mypy cannot see
         if closing and closed[0] != closing:
             violations.append(f"{session}: its first attempt ended as {closed[0]}, not {closing}")
     return seconds, violations

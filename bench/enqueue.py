@@ -89,9 +89,7 @@ def through_stock(place: Path, options: Options) -> Sample:
             seen = len(model.arrivals)
             began = time.time()
             job = stock.queue.enqueue("bench.stock_job.converse", model.url, job_id=f"stock-{number}", job_timeout=300)
-            # mypy cannot infer a lambda whose default binds the loop's variable.
-            arrivals = model.wait_for(lambda arrivals, seen=seen: len(arrivals) > seen, 120)  # type: ignore[misc]
+            arrivals = model.wait_for(lambda arrivals, seen=seen: len(arrivals) > seen, 120)  # type: ignore[misc]  # mypy infers no lambda whose default binds a loop's variable
             seconds.append(first_request(arrivals[seen:]) - began)
-            # As above.
-            until(lambda job=job: job.get_status() in ("finished", "failed"), 120, f"{job.id} to end")  # type: ignore[misc]
+            until(lambda job=job: job.get_status() in ("finished", "failed"), 120, f"{job.id} to end")  # type: ignore[misc]  # mypy infers no lambda whose default binds a loop's variable
     return Sample.of(seconds)

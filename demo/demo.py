@@ -19,11 +19,11 @@ ROOT = Path(__file__).resolve().parent.parent
 # below need the path, so they cannot stand at the top (E402).
 sys.path[:1] = [str(ROOT), str(ROOT / "services")]
 
-from demo.generate import parse_size  # noqa: E402
-from demo.killing import KillPoint  # noqa: E402
-from demo.performance import Options, perform  # noqa: E402
-from demo.stage import StageError  # noqa: E402
-from tests.redis_server import NoServer  # noqa: E402
+from demo.generate import parse_size  # noqa: E402  # an import of the project needs the path that is set above
+from demo.killing import KillPoint  # noqa: E402  # an import of the project needs the path that is set above
+from demo.performance import Options, perform  # noqa: E402  # an import of the project needs the path that is set above
+from demo.stage import StageError  # noqa: E402  # an import of the project needs the path that is set above
+from tests.redis_server import NoServer  # noqa: E402  # an import of the project needs the path that is set above
 
 T = TypeVar("T")
 

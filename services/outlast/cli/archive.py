@@ -55,7 +55,7 @@ def write(items: Iterator[Item], stream: IO[bytes]) -> None:
                 tar.addfile(member)
             else:
                 member.size = item.size
-                tar.addfile(member, _Exactly(item.content))  # type: ignore[arg-type]  # it only reads
+                tar.addfile(member, _Exactly(item.content))  # type: ignore[arg-type]  # typeshed asks for a whole file object; tarfile only calls read
             _forget(tar)
 
 
@@ -79,4 +79,4 @@ def read(stream: IO[bytes]) -> Iterator[Item]:
 
 def _forget(tar: tarfile.TarFile) -> None:
     """Else every member is kept in memory to the end."""
-    tar.members = []  # type: ignore[attr-defined]  # documented nowhere, there since ever
+    tar.members = []  # type: ignore[attr-defined]  # tarfile has this list; typeshed leaves it out

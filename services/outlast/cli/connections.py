@@ -145,7 +145,7 @@ def _asked(settings: Settings, url: str, body: dict[str, Any] | None, seconds: f
     data = None if body is None else json.dumps(body).encode()
     # The address is the operator's own setting; a proxy of the environment would take the question off this host.
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(urllib.request.Request(url, data, headers), timeout=seconds) as answer:  # noqa: S310  # see above
+    with opener.open(urllib.request.Request(url, data, headers), timeout=seconds) as answer:  # noqa: S310  # the address is the operator's own setting, never a session's
         return json.loads(answer.read(1 << 20))
 
 

@@ -18,10 +18,9 @@ from contextlib import contextmanager
 from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
-# What the loop really uses is imported first, so that only Open Interpreter's own modules meet the stand-ins;
-# for that effect alone, so the names are not used (F401).
-import openai  # noqa: F401
-import platformdirs  # noqa: F401
+# What the loop really uses is imported first, so that only Open Interpreter's own modules meet the stand-ins.
+import openai  # noqa: F401  # imported for its effect: loaded before the stand-ins are in place
+import platformdirs  # noqa: F401  # imported for its effect: loaded before the stand-ins are in place
 
 VERSION = "0.4.3"
 

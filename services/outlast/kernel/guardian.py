@@ -46,8 +46,8 @@ from typing import Any, NoReturn
 
 sys.path.append(os.path.dirname(os.path.abspath(__file__)))
 
-import launch  # type: ignore[import-not-found]  # found by the path above, for here is no package
-import processes  # type: ignore[import-not-found]  # as above
+import launch  # type: ignore[import-not-found]  # run as a script; found beside it by the path set above
+import processes  # type: ignore[import-not-found]  # run as a script; found beside it by the path set above
 
 _PR_SET_CHILD_SUBREAPER = 36
 #: Bytes of the kernel's standard error that are kept to explain its end.

@@ -92,8 +92,7 @@ class Journal:
         records: list[Record] = []
         while True:
             start = records[-1].id if records else after
-            # mypy cannot infer a lambda whose default binds the loop's variable.
-            page = self._patience.ask(lambda start=start: self._store.page(start, _PAGE))  # type: ignore[misc]
+            page = self._patience.ask(lambda start=start: self._store.page(start, _PAGE))  # type: ignore[misc]  # mypy infers no lambda whose default binds a loop's variable
             records += page
             if len(page) < _PAGE:
                 return records

@@ -20,8 +20,8 @@ class Exchange(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         self.body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         headers = {name.lower(): value for name, value in self.headers.items()}
-        self.server.seen.append((self.path, headers, self.body))  # type: ignore[attr-defined]
-        self.server.handle_exchange(self)  # type: ignore[attr-defined]
+        self.server.seen.append((self.path, headers, self.body))  # type: ignore[attr-defined]  # the server is ours, but typed as the library's base class
+        self.server.handle_exchange(self)  # type: ignore[attr-defined]  # the server is ours, but typed as the library's base class
 
     def answer(self, status: int, body: bytes, **headers: str) -> None:
         self.send_response(status)

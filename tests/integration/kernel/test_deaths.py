@@ -81,7 +81,7 @@ def worker(settings: Settings) -> Iterator[StartWorker]:
     started: list[subprocess.Popen[str]] = []
 
     def start(session: str, **changed: float) -> tuple[subprocess.Popen[str], list[int]]:
-        configuration = json.dumps(asdict(replace(settings, **changed)))  # type: ignore[arg-type]
+        configuration = json.dumps(asdict(replace(settings, **changed)))  # type: ignore[arg-type]  # settings by name; those changed here are numbers
         process = subprocess.Popen(
             [sys.executable, "-m", "tests.integration.kernel.worker", configuration, session, BROOD],
             cwd=ROOT,

@@ -402,7 +402,7 @@ def test_reading_waits_for_redis_too(world: World) -> None:
     log.inbox.deliver("message", "a", {"text": "hello"})
     for question in (log.read, log.tail, log.head, log.inbox.unread, lambda: log.follow(None, 0)):
         world.faults.refused = 2
-        assert question()  # type: ignore[operator]
+        assert question()  # type: ignore[operator]  # the methods have one thing in common: no argument is needed
 
 
 def test_following_returns_a_record_as_soon_as_there_is_one(world: World) -> None:

@@ -124,7 +124,7 @@ def test_writers_that_interleave_leave_a_whole_log_and_only_the_newest_writes(wo
     class Here(Interleaving):
         world = here
 
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(  # type: ignore[no-untyped-call]  # hypothesis leaves this function untyped
         Here,
         settings=settings(
             max_examples=60,

@@ -181,7 +181,7 @@ class Site:
         def found() -> str:
             keys: Any = self.connection.smembers("rq:workers")
             for key in keys:
-                pid, lease = self.connection.hmget(key, "pid", "outlast_lease")  # type: ignore[misc]
+                pid, lease = self.connection.hmget(key, "pid", "outlast_lease")  # type: ignore[misc]  # redis-py types the answer as one that may be awaited
                 if pid and lease and int(pid) == worker.pid:
                     return str(lease.decode())
             return ""

@@ -157,7 +157,7 @@ def test_a_stop_before_a_reply_asks_nothing() -> None:
 
 def test_a_stop_during_a_cell_lets_its_output_go_and_asks_no_more() -> None:
     play = Play(cell_of("x\n"))
-    play.cell = lambda language, code: setattr(play, "stop", True) or "half"  # type: ignore[method-assign,func-returns-value,assignment]
+    play.cell = lambda language, code: setattr(play, "stop", True) or "half"  # type: ignore[method-assign,func-returns-value,assignment]  # the double's method is replaced for this test alone
     assert play.run() is False
     assert play.asked == 1
 
@@ -272,7 +272,7 @@ def test_markers_in_an_output_are_only_text() -> None:
 
 def test_a_cell_without_output_is_answered_with_an_empty_one() -> None:
     play = Play(cell_of("x\n"), DONE)
-    play.cell = lambda language, code: ""  # type: ignore[method-assign,assignment]
+    play.cell = lambda language, code: ""  # type: ignore[method-assign,assignment]  # the double's method is replaced for this test alone
     play.run()
     assert [m["content"] for m in play.loop.messages if m["role"] == "computer"] == [""]
 

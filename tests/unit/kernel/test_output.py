@@ -132,7 +132,7 @@ def test_a_full_disk_costs_the_file_and_not_the_cell(tmp_path: Path) -> None:
     def no_space() -> tuple[None, str]:
         raise OSError(28, "No space left on device")
 
-    cell = Transcript(400, 1 << 20, no_space)  # type: ignore[arg-type]
+    cell = Transcript(400, 1 << 20, no_space)  # type: ignore[arg-type]  # it raises, so what it would return does not matter
     for _ in range(10):
         cell.write("x" * 300)
     view, artifact = cell.finish()

@@ -16,7 +16,7 @@ DEATH = r.CellInterrupted(1, "death", "the worker died")
 
 
 def next_of(*bodies: r.Body, **policy: object) -> Next:
-    return plan(project(build([*HEAD, *bodies])), Policy(**policy))  # type: ignore[arg-type]
+    return plan(project(build([*HEAD, *bodies])), Policy(**policy))  # type: ignore[arg-type]  # the policy's fields come as keywords of mixed types
 
 
 def test_no_prefix_of_a_log_plans_to_run_a_completed_cell_again() -> None:

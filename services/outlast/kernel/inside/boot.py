@@ -29,7 +29,7 @@ def main() -> None:
     """Run a kernel on the sockets that the connection file names, until it is killed."""
     here = Path(__file__).resolve().parent
     load_package("outlast_inside", here)
-    from outlast_inside.application import Application  # type: ignore[import-not-found]  # loaded just above
+    from outlast_inside.application import Application  # type: ignore[import-not-found]  # the line above registers this package under a name that no path has
 
     app = Application.instance(connection_file=sys.argv[1])
     app.load_state = lambda: load_package("outlast_state", here.parent / "state")
