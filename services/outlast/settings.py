@@ -91,20 +91,14 @@ class Settings:
     def demand_places(self) -> None:
         """SettingsError with everything that a worker would miss at its first cell, so that no job fails of it."""
         mistakes: list[str] = []
-        workspaces = Path(self.workspaces)
-        try:
-            workspaces.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not os.access(workspaces, os.R_OK | os.W_OK | os.X_OK):
-                mistakes.append(f"OUTLAST_WORKSPACES={self.workspaces} cannot be written to by this user; name another.")
-        except OSError as error:
-            mistakes.append(f"OUTLAST_WORKSPACES={self.workspaces} cannot be made ({error.strerror}); name another.")
-        runtime = self.runtime_path
-        try:
-            runtime.mkdir(mode=0o700, parents=True, exist_ok=True)
-            if not os.access(runtime, os.R_OK | os.W_OK | os.X_OK):
-                mistakes.append(f"OUTLAST_RUNTIME_DIR={runtime} cannot be written to by this user; name another.")
-        except OSError as error:
-            mistakes.append(f"OUTLAST_RUNTIME_DIR={runtime} cannot be made ({error.strerror}); name another.")
+        places = {"OUTLAST_WORKSPACES": Path(self.workspaces), "OUTLAST_RUNTIME_DIR": self.runtime_path}
+        for variable, place in places.items():
+            try:
+                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+                if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
+                    mistakes.append(f"{variable}={place} cannot be written to by this user; name another.")
+            except OSError as error:
+                mistakes.append(f"{variable}={place} cannot be made ({error.strerror}); name another.")
         python = self.kernel_python_path
         if not (python.is_file() and os.access(python, os.X_OK)):
             mistakes.append(f"OUTLAST_KERNEL_PYTHON: there is no Python at {python}; `make venv` makes one, or name it.")

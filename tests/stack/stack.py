@@ -47,6 +47,14 @@ def docker(*arguments: str, check: bool = True, stdin: str | None = None, direct
     return _run(["docker", *arguments], check=check, stdin=stdin, directory=directory)
 
 
+def build(tag: str, dockerfile: str, *arguments: str) -> str:
+    """Build an image from what lies here, on our own base image where there is one; its layers are cached. The tag."""
+    own = docker("image", "inspect", BASE_IMAGE, check=False).returncode == 0
+    base = ("--build-arg", f"BASE_IMAGE={BASE_IMAGE}") if own else ()
+    docker("build", "--quiet", "--tag", tag, "--file", dockerfile, *base, *arguments, ".", directory=ROOT)
+    return tag
+
+
 def free_port() -> int:
     """A port of the loopback interface that nobody listens on."""
     with socket.socket() as probe:

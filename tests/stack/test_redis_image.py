@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack.stack import BASE_IMAGE, ROOT, Done, docker
+from tests.stack.stack import Done, build, docker
 
 IMAGE = "outlast-redis:local"
 #: As compose.yaml runs it, but for the networks and the volume.
@@ -26,10 +26,7 @@ BYTES = 130_000_000
 @pytest.fixture(scope="module")
 def image(engine: None) -> str:
     """The image, built from what lies here; its layers are cached."""
-    own = docker("image", "inspect", BASE_IMAGE, check=False).returncode == 0
-    base = ("--build-arg", f"BASE_IMAGE={BASE_IMAGE}") if own else ()
-    docker("build", "--quiet", "--tag", IMAGE, "--file", "images/redis/Dockerfile", *base, ".", directory=ROOT)
-    return IMAGE
+    return build(IMAGE, "images/redis/Dockerfile")
 
 
 @pytest.fixture(scope="module")

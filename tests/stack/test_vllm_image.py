@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack.stack import BASE_IMAGE, ROOT, docker
+from tests.stack.stack import ROOT, build, docker
 
 IMAGE = "outlast-vllm:cpu"
 KEY = "sesame-open-up"
@@ -24,14 +24,7 @@ HARDENED += ["--security-opt=no-new-privileges"]
 @pytest.fixture(scope="module")
 def image(tiny_model: Path) -> str:
     """The image for processors, of today's sources."""
-    base = (
-        []
-        if docker("image", "inspect", BASE_IMAGE, check=False).returncode
-        else ["--build-arg", f"BASE_IMAGE={BASE_IMAGE}"]
-    )
-    build = ["build", "--quiet", "--file", "images/vllm/Dockerfile", "--build-arg", "FLAVOUR=cpu", "--tag", IMAGE, "."]
-    docker(*build, *base, directory=ROOT)
-    return IMAGE
+    return build(IMAGE, "images/vllm/Dockerfile", "--build-arg", "FLAVOUR=cpu")
 
 
 @pytest.fixture(scope="module")

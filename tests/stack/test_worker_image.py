@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.stack.stack import BASE_IMAGE, ROOT, docker
+from tests.stack.stack import ROOT, build, docker
 
 IMAGE = "outlast-worker:local"
 #: As compose.yaml runs it, but for the networks and volumes.
@@ -18,7 +18,7 @@ CONFINED = (
     "--memory", "2g", "--pids-limit", "256", "--tmpfs", "/tmp:mode=1777,exec,size=256m",
     "--tmpfs", "/run/outlast:mode=0700,uid=10001,gid=10001,size=16m",
 )  # fmt: skip
-#: What the issue promises to cells, by the names under which they are imported.
+#: What cells may count on, by the names under which they are imported.
 PROMISED = ("pandas", "numpy", "pyarrow", "matplotlib.pyplot", "sklearn.linear_model", "openpyxl", "duckdb", "polars")
 BYTES = 2_000_000_000
 #: In place of the volume, which takes its owner from the image.
@@ -28,10 +28,7 @@ SESSIONS = ("--tmpfs", "/var/lib/outlast/sessions:mode=0700,uid=10001,gid=10001"
 @pytest.fixture(scope="module")
 def image(engine: None) -> str:
     """The image, built from what lies here; its layers are cached."""
-    own = docker("image", "inspect", BASE_IMAGE, check=False).returncode == 0
-    base = ("--build-arg", f"BASE_IMAGE={BASE_IMAGE}") if own else ()
-    docker("build", "--quiet", "--tag", IMAGE, "--file", "images/worker/Dockerfile", *base, ".", directory=ROOT)
-    return IMAGE
+    return build(IMAGE, "images/worker/Dockerfile")
 
 
 @pytest.fixture(scope="module")
