@@ -29,7 +29,7 @@ def main(arguments: list[str]) -> int:
     """The command line; the exit code."""
     if len(arguments) not in (1, 2) or not re.fullmatch(r"\w[\w.-]*/\w[\w.-]*", arguments[0]):
         print(
-            f"{' '.join(arguments) or 'Nothing'} is not the name of a model on the hub, which is owner/name: "
+            f"{(arguments or [''])[0] or 'Nothing'} is not the name of a model on the hub, which is owner/name: "
             "make model MODEL=Qwen/Qwen3-4B-Instruct-2507",
             file=sys.stderr,
         )

@@ -193,5 +193,5 @@ def test_a_hub_that_cannot_be_reached_is_told_in_one_sentence(tmp_path: Path) ->
 def test_what_is_no_models_name_is_refused_before_anything_is_asked(hub: Hub, tmp_path: Path, name: str) -> None:
     code, _, errors = run(name, tmp_path, hub.address)
     assert code == 2
-    assert "owner/name" in errors
+    assert errors.startswith(f"{name or 'Nothing'} is not the name of a model") and "owner/name" in errors
     assert not (tmp_path / "models").exists()
