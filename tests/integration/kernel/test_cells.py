@@ -23,6 +23,37 @@ def test_shell_runs_in_the_sessions_files_with_both_streams_in_order(shared: Ses
     assert result.output == f"out\nerr\n{shared.workspace.files}\n[exit status 3]\n"
 
 
+def test_a_shell_cell_goes_on_where_the_one_before_it_ended(new_session: NewSession) -> None:
+    session = new_session("shell").ready()
+    session.run("import os; os.environ['FROM_PYTHON'] = 'seen'")
+    first = (
+        "mkdir -p sub; cd sub; export x='two\nlines'; greet() { echo \"hello $1\"; }; alias hi=greet; set -u; exit 3"
+    )
+    assert session.run(first, "shell").output == "[exit status 3]\n"
+    second = 'pwd; printenv x FROM_PYTHON; hi you; echo "$nowhere"'
+    lines = session.run(second, "shell").output.splitlines()
+    assert lines[:5] == [f"{session.workspace.files}/sub", "two", "lines", "seen", "hello you"]
+    assert "unbound variable" in lines[5]
+    assert list((session.workspace.root / "tmp").glob("shell-*")) == []
+
+
+def test_an_interrupted_shell_cell_leaves_the_state_before_it(new_session: NewSession) -> None:
+    session = new_session("interrupted-shell").ready()
+    session.run("x=1", "shell")
+    assert session.run("x=2; sleep 1000", "shell", timeout=0.5).status == "timeout"
+    assert session.run("echo $x", "shell").output == "1\n"
+
+
+def test_a_shell_cell_in_a_directory_that_is_gone_says_where_it_ran(new_session: NewSession) -> None:
+    session = new_session("gone").ready()
+    files = session.workspace.files
+    session.run("mkdir sub; cd sub; rmdir ../sub", "shell")
+    assert (
+        session.run("pwd", "shell").output
+        == f"{files}\n[the directory {files}/sub is gone; this cell ran in {files}]\n"
+    )
+
+
 def test_javascript_runs_in_the_sessions_files_and_starts_afresh(shared: Session) -> None:
     assert shared.run("globalThis.x = 1; console.log(1 + 1, process.cwd())", "javascript").output == (
         f"2 {shared.workspace.files}\n"

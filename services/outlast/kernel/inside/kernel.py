@@ -23,7 +23,8 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.error import StdinNotImplementedError
 from traitlets import Type
 
-from .programs import NoProgram, run_program
+from .programs import NoProgram, run_javascript, run_shell
+from .shell_state import ShellState
 
 
 class _Forgetful(dict[int, list[Any]]):
@@ -61,6 +62,8 @@ class Kernel(IPythonKernel):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._start_directory = os.getcwd()
+        #: What shell cells leave for one another.
+        self.shell_state = ShellState(self._start_directory)
         for name in ("outlast_run_request", "outlast_save_request", "outlast_restore_request"):
             self.shell_handlers[name] = getattr(self, name)
 
@@ -82,16 +85,22 @@ class Kernel(IPythonKernel):
     def outlast_run_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
         """Run a shell or JavaScript cell."""
         content = parent["content"]
-        reply = {"status": "ok", "message": ""}
+        status, texts = "ok", []
         try:
-            code = run_program(content["language"], content["code"], content["node"], self._start_directory)
+            if content["language"] == "shell":
+                code = run_shell(content["code"], self.shell_state)
+                texts += self.shell_state.notes
+            else:
+                code = run_javascript(content["code"], content["node"], self._start_directory)
         except NoProgram as error:
-            reply = {"status": "error", "message": str(error)}
+            status, texts = "error", [str(error)]
         except KeyboardInterrupt:
-            reply = {"status": "interrupted", "message": ""}
+            status = "interrupted"
         else:
             if code:
-                reply = {"status": "error", "message": _ending(code)}
+                status = "error"
+                texts.append(_ending(code))
+        reply = {"status": status, "message": "\n".join(texts)}
         self._reply(stream, "outlast_run_reply", reply, parent, ident)
 
     def outlast_save_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:

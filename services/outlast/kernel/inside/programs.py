@@ -1,5 +1,7 @@
 """Shell and JavaScript cells: a fresh program each, whose output streams through the kernel's own.
 
+What one shell cell leaves for the next is `shell_state`'s part; a JavaScript cell leaves nothing.
+
 The code never passes through a command line that another shell would read again: it is an argument (`bash -c`)
 or the program's standard input (`node -`). What a program leaves running in the background keeps running until
 the kernel ends; its later output is dropped.
@@ -18,7 +20,10 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
+
+from .shell_state import ShellState
 
 #: A single argument of execve may have 128 KiB; longer shell code goes through a file.
 _ARGUMENT_BYTES = 100_000
@@ -47,32 +52,44 @@ def find_node(configured: str) -> str:
     raise NoProgram("JavaScript cannot run here: there is no `node` program; use python or shell.")
 
 
-def run_program(language: str, code: str, node: str, directory: str) -> int:
-    """Run one cell in `directory`; its exit status (negative: the signal that ended it).
+def run_shell(code: str, state: ShellState) -> int:
+    """Run one shell cell on this state, which learns from it; its exit status (negative: the signal that ended it).
 
     Raises NoProgram, and KeyboardInterrupt once the interrupted program and its process group are gone.
     """
-    with contextlib.ExitStack() as stack:
-        stdin = None
-        if language == "javascript":
-            argv, stdin = [find_node(node), "-"], code
-        elif len(code.encode("utf-8", "replace")) <= _ARGUMENT_BYTES and "\0" not in code:
-            argv = ["bash", "-c", code]
-        else:
-            script = stack.enter_context(tempfile.NamedTemporaryFile("w", suffix=".sh", errors="replace"))
-            script.write(code)
-            script.flush()
-            argv = ["bash", script.name]
-        return _run(argv, stdin, directory)
+    try:
+        with _command(code) as argv, state.cell() as cell:
+            cell.status = _run(argv, None, cell.directory, cell.environment)
+    except OSError as error:
+        raise NoProgram(f"The shell cell could not be run ({error.strerror}); use another language.") from None
+    return cell.status
 
 
-def _run(argv: list[str], stdin: str | None, directory: str) -> int:
+@contextlib.contextmanager
+def _command(code: str) -> Iterator[list[str]]:
+    """The words that start bash on this code."""
+    if len(code.encode("utf-8", "replace")) <= _ARGUMENT_BYTES and "\0" not in code:
+        yield ["bash", "-c", code]
+        return
+    with tempfile.NamedTemporaryFile("w", suffix=".sh", errors="replace") as script:
+        script.write(code)
+        script.flush()
+        yield ["bash", script.name]
+
+
+def run_javascript(code: str, node: str, directory: str) -> int:
+    """Run one JavaScript cell in `directory`, as `run_shell` does."""
+    return _run([find_node(node), "-"], code, directory, dict(os.environ))
+
+
+def _run(argv: list[str], stdin: str | None, directory: str, environment: dict[str, str]) -> int:
     read_end, write_end = os.pipe2(os.O_CLOEXEC)
     try:
         # A process group of its own, so that an interrupt reaches the program and what it started.
         process = subprocess.Popen(
             argv,
             cwd=directory,
+            env=environment,
             stdin=subprocess.DEVNULL if stdin is None else subprocess.PIPE,
             stdout=write_end,
             stderr=write_end,
