@@ -26,13 +26,14 @@ CORRECTIONS = {
     "You can access the internet. ": "There is no network: you cannot access the internet. ",
     "You can install new packages.": "You cannot install packages. {packages}",
     "(like python, javascript, shell, but NOT for html which starts from 0 every time)": (
-        "(like python, but NOT for shell and javascript, which start from 0 every time)"
+        "(like python and shell, but NOT for javascript which starts from 0 every time)"
     ),
     "Use any programming language.": (
         "Use python, shell or javascript.\n"
         "Your reply ends with its first code block: write one block, then wait for its output.\n"
-        "Variables, functions and imports of python blocks stay for the blocks after them. "
-        "Each shell or javascript block is a new process in the same directory."
+        "Variables, functions and imports of python blocks stay for the blocks after them, and so do the directory, "
+        "variables, functions and aliases of shell blocks. "
+        "Each javascript block is a new process in the first directory, and keeps nothing."
     ),
 }
 

@@ -53,6 +53,12 @@ def test_the_message_claims_no_network_and_names_the_packages() -> None:
     assert "These Python packages are installed: numpy, pandas." in MESSAGE
 
 
+def test_the_message_says_what_stays_from_block_to_block() -> None:
+    assert "the directory, variables, functions and aliases of shell blocks" in MESSAGE
+    assert "Each javascript block is a new process" in MESSAGE
+    assert "(like python and shell, but NOT for javascript which starts from 0 every time)" in MESSAGE
+
+
 def test_the_message_is_the_same_each_time() -> None:
     assert prompt.render(["b", "a"]) == prompt.render(["a", "b"])
 
