@@ -51,10 +51,13 @@ class Settings:
     output_chars: int = _setting(2800, "characters of a cell's output that the model sees", least=200)
     output_bytes: int = _setting(64 * 1024 * 1024, "bytes of a cell's full output kept as an artifact", least=65536)
 
+    state_limit: int = _setting(20 * 1024**3, "bytes that one checkpoint of a session's variables may have; 0: no limit", least=0)
+    save_timeout: float = _setting(600.0, "seconds that saving them may take before what holds it up is left out; 0: no limit", least=0)
+
     workers: int = _setting(2, "worker processes that the supervisor runs, one running session each", least=1)
     queues: str = _setting("default", "queues that they take jobs from, separated by spaces, the first one first")
     lease: float = _setting(2.0, "seconds without renewal after which a worker counts as dead", least=0.5)
-    drain_grace: float = _setting(1.0, "seconds that a running cell gets to end when its worker is asked to stop", least=0)
+    drain_grace: float = _setting(1.0, "seconds that a running cell, and then the save of its variables, get to end when the worker is asked to stop", least=0)
     sandbox: str = _setting("off", "isolation of the kernels; `off` is the only mode so far", choices=("off",))
     log_format: str = _setting("auto", "worker log: text, json, or auto (text on a terminal)", choices=("auto", "text", "json"))
 
