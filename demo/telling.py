@@ -88,6 +88,9 @@ class Teller:
                 self._output(self._live.rfind("\n") + 1)
             case r.CellFinished():
                 self._finished(body, past)
+            case r.StateSaved():
+                what = f"are lost: {body.error}" if body.error else "are saved"
+                self.say(f"the variables of cell {body.cell} {what}", "yellow" if body.error else "green", INDENT)
             case r.TurnWaiting() if not body.seconds:
                 self.say(f"waiting: {body.why}", "yellow", INDENT)
             case r.NoteAdded():

@@ -1,35 +1,33 @@
 """Running the cell that the log asks for: once if all goes well, again only by the rules of `log.plan`.
 
-Order of events, each durable before the next: `cell.started`, the code runs, the checkpoint is on disk,
-`cell.finished` names it. Killed before the last, the cell runs again from the checkpoint before it.
+Order of events, each durable before the next: `cell.started`, the code runs, `cell.finished` with the output. It names
+the checkpoint if that is on disk within a moment; else the model gets the output at once and `state.saved` names the
+checkpoint later (`saving.py`). Killed before the checkpoint is named, the cell runs again from the one before it. The
+next cell starts only when the state of this one is durable, or is lost and the log says why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TypeVar
 
-from ..errors import KernelDied, KernelUnusable, Refused, Stopped
+from ..errors import KernelDied, Refused, Stopped
 from ..kernel.client import Kernel
-from ..kernel.results import CellResult, Restored
+from ..kernel.results import CellResult, Saved
 from ..kernel.workspace import Workspace
 from ..log.plan import Do, Policy, plan
 from ..log.project import At
-from ..log.records import (
-    CellFinished,
-    CellInterrupted,
-    CellOutput,
-    CellReplayed,
-    CellStarted,
-    NoteAdded,
-    StateRestored,
-    StateSaved,
-)
+from ..log.records import CellFinished, CellInterrupted, CellOutput, CellReplayed, CellStarted, StateSaved
 from ..settings import Settings
 from ..stop import StopSignal
 from .hold import Hold
+from .saving import Saving
+from .seat import Seat
 
-#: Kernels that may fail to start, one after the other, before the session is parked.
-KERNEL_TRIES = 3
+T = TypeVar("T")
+
+#: Seconds that the model waits for a cell's output because its variables are being saved.
+SAVE_SECONDS = 0.05
 
 REPORTED = (
     "This code was stopped before its end: {cause}. Its output is lost. The variables are those from before it; "
@@ -39,14 +37,6 @@ REPORTED = (
 ASKED = (
     "This code was interrupted before its end: {cause}. The variables are those from before it; "
     "files that it wrote may be incomplete{files}. Decide whether to run it again."
-)
-NOT_RESTORED = (
-    "[Outlast] The session was interrupted and resumed in a new process. All variables were restored "
-    "but for these, which have to be made again before they are used: {names}."
-)
-OUTPUT_DIFFERS = (
-    "[Outlast] The session was interrupted and cell {cell} had to run a second time. "
-    "Its output was different then; this is the newer one:\n{output}"
 )
 
 
@@ -61,50 +51,51 @@ STOPPED = {
 class Cells:
     """The kernel side of one attempt. The kernel starts in the background; the first use waits for it."""
 
-    def __init__(
-        self, hold: Hold, workspace: Workspace, settings: Settings, policy: Policy, stop: StopSignal
-    ) -> None:
+    def __init__(self, hold: Hold, workspace: Workspace, settings: Settings, policy: Policy, stop: StopSignal) -> None:
         self._hold, self._workspace, self._settings, self._policy, self._stop = hold, workspace, settings, policy, stop
         options = hold.state.opened.options if hold.state.opened else {}
         self._timeout = float(options.get("cell_timeout") or settings.cell_timeout)
-        self._kernel: Kernel | None = None
-        #: Whether that kernel answers and holds the newest checkpoint.
-        self._is_ready = False
-        #: Names that the newest restore could not bring back and the model has not been told of.
-        self._untold: dict[str, str] = {}
+        self._seat = Seat(hold, workspace, settings, stop)
+        #: The save that goes on; it alone uses the kernel until it is joined.
+        self._saving: Saving | None = None
 
     def launch(self) -> None:
         """Start a kernel if none runs; returns at once. KernelUnusable."""
-        if self._kernel is None:
-            self._kernel = Kernel.launch(self._workspace, self._settings, session=self._hold.session)
+        self._seat.launch()
 
     def restore(self) -> None:
-        """Have the newest checkpoint's variables in the kernel, if there is one; `tell` then names what is missing."""
-        if self._hold.state.checkpoint or self._hold.state.unsaved:
-            self._ready()
+        """Have the variables in the kernel, if there are any; what is missing is in the log then."""
+        variables = self._hold.state.variables
+        if variables.checkpoints or variables.unsaved:
+            self._seat.ready()
 
     def close(self) -> None:
-        """End the kernel with all that belongs to it."""
-        if self._kernel is not None:
-            self._kernel.close()
-            self._kernel, self._is_ready = None, False
+        """End the kernel with all that belongs to it, and a save that nobody has joined."""
+        if self._saving is not None:
+            self._saving.abandon()
+            self._saving = None
+        self._seat.close()
+
+    def find_dead(self) -> None:
+        """Log what the death of the attempt before cut off: a cell that ran, or the save of one."""
+        state = self._hold.state
+        pending = state.variables.pending
+        if state.at is At.RUNNING and not state.interrupted:
+            self._hold.append(CellInterrupted(state.cell, "death", "the worker that ran it died"))
+        if pending is not None and not pending.interrupted:
+            cause = "the worker died before the variables were saved"
+            self._hold.append(CellInterrupted(pending.cell, "death", cause))
 
     def run(self, language: str, code: str) -> str:
         """Run the newest cell to its `cell.finished` and return the output as the model sees it."""
         hold = self._hold
         while True:
+            self.settle()
             step = plan(hold.state, self._policy)
             match step.do:
-                case Do.RUN:
-                    output = self._attempt(language, code, self._finish)
-                case Do.RERUN:
-                    # First of all the lock: until it is ours, what ran the cell before may still change files.
-                    self._ready()
-                    self._replay()
-                    output = self._attempt(language, code, self._finish)
-                case Do.RESAVE:
-                    self._replay()
-                    output = self._attempt(language, code, self._resave)
+                case Do.RUN | Do.RERUN:
+                    started = CellStarted(hold.state.cell, language, None if code == hold.state.code[1] else code)
+                    output = self._attempt(started, code, self._finish, again=step.do is Do.RERUN)
                 case Do.REPORT:
                     output = self._report(step.cause)
                 case Do.FAIL:
@@ -114,80 +105,126 @@ class Cells:
             if output is not None:
                 return output
 
+    def settle(self) -> None:
+        """Return once no cell's state is in question: it is durable, or lost for a reason that is in the log.
+
+        Waits for the save that goes on; where that was cut off, runs the cell again for its state. Stopped, Refused.
+        """
+        hold = self._hold
+        while True:
+            self._join()
+            if self._stop:
+                raise Stopped(self._stop.reason)
+            step, pending = plan(hold.state, self._policy), hold.state.variables.pending
+            if pending is not None and step.do is Do.RESAVE:
+                self._attempt(pending.started, hold.state.pending_code[1], self._resave, again=True)
+            elif pending is not None and step.do is Do.GIVE_UP:
+                hold.append(StateSaved(pending.cell, "", error=step.cause))
+            else:
+                return
+
+    def leave(self) -> None:
+        """Before the attempt is closed: wait for the save that goes on, and log what cuts it off, but mend nothing."""
+        try:
+            self._join()
+        except Stopped:
+            return
+
     def decline(self, why: str) -> None:
         """The block of the newest reply is nothing that runs: finish it as a cell with an error."""
+        self.settle()
         hold, number = self._hold, self._hold.state.cell
         language, _ = hold.state.code
         hold.append(CellStarted(number, language))
         hold.append(CellFinished(number, "declined", why))
 
-    def _attempt(self, language: str, code: str, finish: Callable[[str, str], str]) -> str | None:
+    def _join(self) -> None:
+        """Wait for the save that goes on. Stopped; the death of its kernel is in the log then."""
+        saving, self._saving = self._saving, None
+        if saving is not None:
+            self._guarded(saving.cell, saving.join)
+
+    def _attempt(
+        self, started: CellStarted, code: str, run: Callable[[Kernel, CellStarted, str], str], *, again: bool
+    ) -> str | None:
         """One run of the cell; None if the kernel died of it, which is then in the log."""
-        hold = self._hold
-        number = hold.state.cell
+
+        def work() -> str:
+            # First of all the lock: until it is ours, what ran the cell before may still change files.
+            kernel = self._seat.ready()
+            if again:
+                files = self._workspace.changed_since(self._hold.state.cell_started_at)
+                self._hold.append(CellReplayed(started.cell, files))
+            self._hold.append(started)
+            return run(kernel, started, code)
+
+        return self._guarded(started.cell, work)
+
+    def _guarded(self, cell: int, work: Callable[[], T]) -> T | None:
+        """What `work` gives; None if the kernel died meanwhile. What cuts the cell or its save off is in the log."""
         try:
-            self._ready()
-            hold.append(CellStarted(number, language))
-            return finish(language, code)
+            return work()
         except KernelDied as died:
-            self.close()
+            self._seat.close()
             # What asks the worker to stop may signal the kernel too (systemd does): no fault of the cell.
             kind = "drain" if self._stop else "strike" if died.by_cell else "death"
-            hold.append(CellInterrupted(number, kind, died.cause))
+            self._hold.append(CellInterrupted(cell, kind, died.cause))
             return None
         except Stopped as stopped:
-            if hold.state.at in (At.RUNNING, At.PENDING) and not hold.state.interrupted:
-                hold.append(CellInterrupted(number, "drain", STOPPED.get(stopped.reason, STOPPED["cancel"])))
+            if self._is_open(cell):
+                cause = STOPPED.get(stopped.reason, STOPPED["cancel"])
+                self._hold.append(CellInterrupted(cell, "drain", cause))
             raise
 
-    def _finish(self, language: str, code: str) -> str:
-        hold, number = self._hold, self._hold.state.cell
-        assert self._kernel is not None
-        result = self._run(language, code)
-        saved = self._kernel.save(number, self._stop)
+    def _is_open(self, cell: int) -> bool:
+        """Whether the log says that the cell runs, or is being saved."""
+        state, pending = self._hold.state, self._hold.state.variables.pending
+        if pending is not None and pending.cell == cell:
+            return not pending.interrupted
+        return state.at is At.RUNNING and not state.interrupted
+
+    def _finish(self, kernel: Kernel, started: CellStarted, code: str) -> str:
+        hold, number = self._hold, started.cell
+        result = self._run(kernel, started, code)
+        save = kernel.begin_save(number, self._stop)
+        saved = save.wait(SAVE_SECONDS)
+        known = saved or Saved()
         hold.append(
             CellFinished(
                 number,
                 result.status,
                 result.output,
                 artifacts=result.artifacts,
-                checkpoint=saved.checkpoint,
-                missing=saved.missing,
-                state_error=saved.error,
+                checkpoint=known.checkpoint,
+                missing=known.missing,
+                state_error=known.error,
                 seconds=round(result.seconds, 3),
             )
         )
+        if saved is None:
+            self._saving = Saving(hold, save, number, self._stop)
         return result.output
 
-    def _resave(self, language: str, code: str) -> str:
+    def _resave(self, kernel: Kernel, started: CellStarted, code: str) -> str:
         """The cell's output is in the conversation and stays; only its state has to be made again."""
-        hold, number = self._hold, self._hold.state.cell
-        assert self._kernel is not None
-        before = next(said.text for said in reversed(hold.state.said) if said.kind == "output")
-        result = self._run(language, code)
-        saved = self._kernel.save(number, self._stop)
-        hold.append(StateSaved(number, saved.checkpoint, saved.missing))
-        if result.output != before:
-            hold.append(NoteAdded(OUTPUT_DIFFERS.format(cell=number, output=result.output)))
-        return before
+        pending = self._hold.state.variables.pending
+        assert pending is not None
+        result = self._run(kernel, started, code)
+        saved = kernel.save(started.cell, self._stop)
+        other = None if result.output == pending.output else result.output
+        self._hold.append(StateSaved(started.cell, saved.checkpoint, saved.missing, saved.error, other))
+        return pending.output
 
-    def _run(self, language: str, code: str) -> CellResult:
-        hold, number = self._hold, self._hold.state.cell
-        assert self._kernel is not None
-        return self._kernel.run(
-            language,
+    def _run(self, kernel: Kernel, started: CellStarted, code: str) -> CellResult:
+        return kernel.run(
+            started.language,
             code,
-            cell=number,
+            cell=started.cell,
             stop=self._stop,
-            on_output=lambda text: void(hold.append(CellOutput(number, text))),
+            on_output=lambda text: void(self._hold.append(CellOutput(started.cell, text))),
             cell_timeout=self._timeout,
             cell_stall=self._settings.cell_stall,
         )
-
-    def _replay(self) -> None:
-        hold = self._hold
-        files = self._workspace.changed_since(hold.state.cell_started_at)
-        hold.append(CellReplayed(hold.state.cell, files))
 
     def _report(self, cause: str) -> str:
         hold, number = self._hold, self._hold.state.cell
@@ -197,48 +234,6 @@ class Cells:
         output = (ASKED if asked else REPORTED).format(cause=cause.rstrip("."), files=files)
         hold.append(CellFinished(number, "killed", output))
         return output
-
-    def _ready(self) -> None:
-        """A kernel that answers and holds the newest checkpoint; Stopped, Refused."""
-        for tries in range(1, KERNEL_TRIES + 1):
-            if self._is_ready:
-                return
-            try:
-                self.launch()
-                assert self._kernel is not None
-                try:
-                    self._kernel.ready(self._stop, self._hold.wait)
-                finally:
-                    self._hold.resume()
-                self._load(self._kernel)
-                self._is_ready = True
-                return
-            except (KernelUnusable, KernelDied) as unusable:
-                self.close()
-                if tries == KERNEL_TRIES:
-                    raise Refused(
-                        f"no kernel could be started for session {self._hold.session}: {unusable}; "
-                        f"mend that, then `rq requeue` the job to go on from the log"
-                    ) from unusable
-
-    def _load(self, kernel: Kernel) -> None:
-        hold, state = self._hold, self._hold.state
-        if not (state.checkpoint or state.unsaved):
-            return
-        restored = kernel.restore(state.checkpoint, self._stop) if state.checkpoint else Restored()
-        unsaved = {f"the variables of cell {cell}": why for cell, why in state.unsaved.items()}
-        missing = dict(restored.missing) | unsaved
-        hold.append(
-            StateRestored(state.checkpoint_cell, state.checkpoint, restored.names, missing, round(restored.seconds, 3))
-        )
-        self._untold |= missing
-
-    def tell(self) -> None:
-        """Name what is missing to the model, if it is about to be asked: a note may not stand in a reply."""
-        if self._untold and self._hold.state.at is At.TURN:
-            names = "; ".join(f"{name} ({why})" for name, why in sorted(self._untold.items()))
-            self._untold = {}
-            self._hold.append(NoteAdded(NOT_RESTORED.format(names=names)))
 
 
 def void(_: object) -> None:

@@ -1,7 +1,12 @@
-"""One worker's hold on a session: its writer and its projection, always in step."""
+"""One worker's hold on a session: its writer and its projection, always in step.
+
+Two threads append: the attempt's own, and the one that waits for a save (`saving.py`). A lock keeps the projection in
+the order of the log. The rest is for the attempt's own thread.
+"""
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -18,6 +23,7 @@ class Hold:
         self.worker = worker
         self.state: Projection = project(records)
         self._writer = writer
+        self._lock = threading.Lock()
         self._opened_at = time.monotonic()
         self._waited = 0.0
         #: What is waited for, and since when (monotonic).
@@ -54,8 +60,9 @@ class Hold:
 
     def append(self, body: Body) -> Record:
         """Append durably, then go on from it. Waits while Redis is away; Fenced, RedisAway."""
-        record = self._writer.append(body)
-        self.state.add(record)
+        with self._lock:
+            record = self._writer.append(body)
+            self.state.add(record)
         self.on_record(record)
         return record
 

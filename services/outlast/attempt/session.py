@@ -35,8 +35,8 @@ from ..log.project import At
 from ..log.records import (
     AttemptClosed,
     Body,
-    CellInterrupted,
     Record,
+    ReplyDiscarded,
     RequestRefused,
     SessionFinished,
     UserMessage,
@@ -47,6 +47,7 @@ from ..stop import StopSignal
 from .cell import Cells
 from .claim import claim, input_files
 from .hold import Hold
+from .notes import tell
 from .reply import Asking
 from .request import Request
 
@@ -108,6 +109,8 @@ class _Attempt:
         )
         #: A request to go on with a session may come with a limit of its own.
         self._max_seconds = self._opened.max_seconds if max_seconds is None else max_seconds
+        #: Lets a save that goes on end before the attempt closes.
+        self._leave_kernel: Callable[[], None] = lambda: None
         #: What `end` closes, in reverse.
         self._resources = ExitStack()
 
@@ -142,6 +145,7 @@ class _Attempt:
         workspace = Workspace.open(settings, hold.session)
         workspace.link_inputs(input_files(options, settings))
         self._cells = Cells(hold, workspace, settings, self._policy, stop)
+        self._leave_kernel = self._cells.leave
         self._resources.callback(self._cells.close)
         model = ModelClient(settings, model=str(options.get("model") or settings.model))
         self._resources.callback(model.close)
@@ -150,22 +154,20 @@ class _Attempt:
         self._resources.callback(deadline.cancel)
 
     def _turns(self) -> None:
-        hold, state = self._hold, self._hold.state
+        state = self._hold.state
         with suppress(KernelUnusable):  # Who needs it tries again, and says so.
             self._cells.launch()
-        if state.at in (At.RUNNING, At.PENDING) and not state.interrupted:
-            hold.append(CellInterrupted(state.cell, "death", "the worker that ran it died"))
+        self._cells.find_dead()
         while True:
             self._move_inbox()
+            # Not by the loop: it sees the cell's output and would ask the model.
+            self._cells.settle()
             step = plan(state, self._policy)
             if step.do is Do.NOTHING:
                 if self._finish():
                     return
             elif step.do is Do.FAIL:
                 raise Refused(step.cause)
-            elif step.do is Do.RESAVE:
-                # Not by the loop: it sees the cell's output and would ask the model.
-                self._cells.run(*state.code)
             else:
                 self._cells.restore()
                 run_loop(state.messages(), reply=self._reply, cell=self._cells.run, stopped=lambda: bool(self._stop))
@@ -182,7 +184,9 @@ class _Attempt:
         step = plan(self._hold.state, self._policy)
         if step.do is Do.FAIL:
             raise Refused(step.cause)
-        self._cells.tell()
+        if step.do is Do.DISCARD:
+            self._hold.append(ReplyDiscarded(step.cause))
+        tell(self._hold)
         yield from self._asking.reply()
 
     def _move_inbox(self) -> None:
@@ -206,6 +210,12 @@ class _Attempt:
         return self._hold.close(finished, AttemptClosed("finished"), state="finished")
 
     def _close(self, how: str, reason: str) -> None:
+        try:
+            self._leave_kernel()
+        except (Fenced, RedisAway):
+            raise
+        except Exception:  # Whatever is wrong with the save, the attempt closes.
+            logger.exception("state.save_failed", extra={"session": self._hold.session, "attempt": self._hold.number})
         self._hold.close(AttemptClosed(how, reason), state=how)
         logger.warning("attempt.closed", extra={"session": self._hold.session, "how": how, "reason": reason})
 
@@ -271,5 +281,3 @@ def _log_record(hold: Hold) -> Callable[[Record], None]:
 
 def _redis_waits(why: str) -> None:
     logger.warning("redis.away", extra={"reason": why, "pid": os.getpid()})
-
-

@@ -31,10 +31,14 @@ class CellHistory:
     deaths: int = 0
     drains: int = 0
     strikes: int = 0
+    #: Of these, those that came after it had completed, before its variables were saved.
+    cut_off_saves: int = 0
     causes: list[str] = field(default_factory=list)
     started_at: float = 0.0
     seconds: float = 0.0
     output: str = ""
+    #: What it said when it ran again for its state, if that was something else; the model keeps `output`.
+    second_output: str | None = None
     artifacts: tuple[r.Artifact, ...] = ()
     checkpoint: str = ""
     missing: dict[str, str] = field(default_factory=dict)
@@ -45,6 +49,11 @@ class CellHistory:
     def completed(self) -> bool:
         """Its code ran to its end, and the end is logged."""
         return self.status in ("ok", "error", "timeout")
+
+    @property
+    def pending(self) -> bool:
+        """It has completed, and its variables are neither saved nor given up."""
+        return self.completed and not (self.checkpoint or self.state_error)
 
 
 @dataclass(slots=True)
@@ -151,7 +160,7 @@ class History:
                 cell.runs += 1
                 cell.attempt, cell.started_at = record.id.attempt, record.at
                 if cell.completed:
-                    cell.runs_for_state += 1
+                    cell.runs_for_state += cell.pending
                 else:
                     cell.status, cell.output = "running", ""
                 if cell.runs > 1:
@@ -162,6 +171,7 @@ class History:
                 cell.deaths += body.kind == "death"
                 cell.drains += body.kind == "drain"
                 cell.strikes += body.kind == "strike"
+                cell.cut_off_saves += cell.completed
                 cell.causes.append(body.cause)
                 if not cell.completed:
                     cell.status = "interrupted"
@@ -172,7 +182,8 @@ class History:
                 cell.artifacts, cell.missing = body.artifacts, dict(body.missing)
                 cell.checkpoint, cell.state_error = body.checkpoint, body.state_error
             case r.StateSaved():
-                cell.checkpoint, cell.missing = body.checkpoint, dict(body.missing)
+                cell.checkpoint, cell.missing, cell.state_error = body.checkpoint, dict(body.missing), body.error
+                cell.second_output = body.output
             case _:
                 pass
 
@@ -205,7 +216,7 @@ class History:
         return [
             cell.number
             for cell in self.cells
-            if cell.runs - cell.runs_for_state > 1 + cell.deaths + cell.drains + cell.strikes
+            if cell.runs - cell.runs_for_state > 1 + cell.deaths + cell.drains + cell.strikes - cell.cut_off_saves
         ]
 
 

@@ -103,7 +103,9 @@ def _cell(body: r.Body) -> Line | None:
             return Line(head + (f" | {said}" if said else "") + artifacts + lost + state, STYLES.get(body.status, ""))
         case r.StateSaved():
             lost = f" · not saved: {one_line(', '.join(body.missing))}" if body.missing else ""
-            return Line(f"cell {body.cell}{lost}", "green")
+            state = f" · state lost: {one_line(body.error)}" if body.error else ""
+            other = f" · printed else: {last_line(body.output, WIDTH)}" if body.output is not None else ""
+            return Line(f"cell {body.cell}{lost}{state}{other}", "red" if body.error else "green")
         case r.CellInterrupted():
             what = f"cell {body.cell} · {body.kind} · {one_line(body.cause, WIDTH)}"
             return Line(what, STYLES.get(body.kind, "yellow"))

@@ -156,6 +156,9 @@ def _cells(past: History, out: Output) -> None:
             out.line(f"cell {cell.number}: {one_line(name)} is not in the checkpoint ({one_line(why)})", "yellow")
         for cause in cell.causes:
             out.line(f"cell {cell.number} was interrupted: {one_line(cause, 300)}", "yellow")
+        if cell.second_output is not None:
+            other = last_line(cell.second_output, 300)
+            out.line(f"cell {cell.number} printed something else when it ran again: {other}", "yellow")
         if cell.state_error:
             out.line(f"cell {cell.number} left no checkpoint: {one_line(cell.state_error, 300)}", "yellow")
 
@@ -175,7 +178,7 @@ def _state(cell: CellHistory) -> str:
     if cell.state_error:
         return "lost"
     if not cell.checkpoint:
-        return "pending" if cell.completed else ""
+        return "pending" if cell.pending else ""
     return f"saved, {len(cell.missing)} missing" if cell.missing else "saved"
 
 

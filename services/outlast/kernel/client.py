@@ -25,12 +25,13 @@ from ..stop import StopSignal
 from .artifacts import sweep_parts
 from .cell import CellOutput
 from .channel import Channel
-from .checkpoints import find_manifest, manifest_digest, names_with_reasons
+from .checkpoints import find_manifest, names_with_reasons
 from .exchange import Exchanges
 from .guard import Guard
 from .limits import Watch
 from .results import CellResult, Restored, Saved
 from .runtime import make_runtime
+from .save import Save
 from .workspace import Workspace
 
 #: Seconds that a kernel has to answer once it may start.
@@ -161,33 +162,28 @@ class Kernel:
             return output.finish("timeout", exchange.breach)
         return output.finish("ok" if reply.get("status") == "ok" else "error")
 
+    def begin_save(self, cell: int, stop: StopSignal) -> Save:
+        """Have the kernel write a checkpoint of its variables as of the end of `cell`; see `Save`."""
+        return Save(self._exchanges, self._workspace.checkpoints, self._settings, cell, stop)
+
     def save(self, cell: int, stop: StopSignal) -> Saved:
-        """Have the kernel write a checkpoint of its variables as of the end of `cell`. Raises KernelDied, Stopped."""
-        watch = Watch(time.monotonic(), 0, self._settings.cell_stall)
-        content = {"directory": str(self._workspace.checkpoints), "cell": cell}
-        exchange = self._exchanges.begin("outlast_save_request", content, watch)
-        reply = self._exchanges.complete(exchange, stop, f"the variables of cell {cell} were saved")
-        missing = names_with_reasons(reply.get("missing"))
-        error = str(reply.get("error") or "")[:1000]
-        if error:
-            return Saved(missing=missing, error=error)
-        try:
-            return Saved(manifest_digest(self._workspace.checkpoints, reply.get("manifest")), missing)
-        except (OSError, ValueError) as problem:
-            return Saved(missing=missing, error=f"the checkpoint cannot be read back: {problem}")
+        """Write a checkpoint and wait until it is durable, or failed. Raises KernelDied, Stopped."""
+        saved = self.begin_save(cell, stop).wait()
+        assert saved is not None
+        return saved
 
     def restore(self, checkpoint: str, stop: StopSignal) -> Restored:
         """Load the variables of the checkpoint whose manifest has this SHA-256.
 
-        What cannot be loaded, up to the whole checkpoint, is in `missing` (under `*` if it concerns no one name).
-        Raises KernelDied, Stopped.
+        What cannot be loaded, up to the whole checkpoint, is in `missing` (under `*` if it concerns no one name). A
+        checkpoint that could not be loaded has changed nothing: another may be tried. Raises KernelDied, Stopped.
         """
         started = time.monotonic()
         manifest = find_manifest(self._workspace.checkpoints, checkpoint)
         if manifest is None:
             lost = f"the checkpoint {checkpoint[:12]} is not in the session's directory any more, or is damaged"
             return Restored(missing={"*": lost})
-        watch = Watch(started, 0, self._settings.cell_stall)
+        watch = Watch(started, 0, self._settings.cell_stall, "The restore of the variables")
         exchange = self._exchanges.begin("outlast_restore_request", {"manifest": str(manifest)}, watch)
         reply = self._exchanges.complete(exchange, stop, "the variables were restored")
         missing = names_with_reasons(reply.get("missing"))

@@ -36,6 +36,8 @@ class Exchange:
     request: str
     watch: Watch
     output: CellOutput | None = None
+    #: It gets the drain's grace whatever the reason of a stop, unless the session is somebody else's by then.
+    is_patient: bool = False
     reply: dict[str, Any] | None = None
     is_idle: bool = False
     #: Why it was interrupted, if a limit was reached.
@@ -80,20 +82,36 @@ class Exchanges:
         #: Process id of the kernel; 0 until the guardian has started it.
         self.kernel_pid = 0
 
-    def begin(self, kind: str, content: dict[str, Any], watch: Watch, output: CellOutput | None = None) -> Exchange:
+    def begin(
+        self,
+        kind: str,
+        content: dict[str, Any],
+        watch: Watch,
+        output: CellOutput | None = None,
+        *,
+        is_patient: bool = False,
+    ) -> Exchange:
         """Send a request."""
-        return Exchange(self._channel.send(kind, content), watch, output)
+        return Exchange(self._channel.send(kind, content), watch, output, is_patient)
 
     def complete(self, exchange: Exchange, stop: StopSignal, during: str) -> dict[str, Any]:
         """The reply, once the request has ended; `during` says what is going on, for the cause of a death.
 
-        Raises KernelDied, and Stopped at once or, for a drain, after its grace.
+        Raises KernelDied, and Stopped at once or, for a drain or a patient exchange, after the drain's grace.
         """
+        reply = self.complete_by(math.inf, exchange, stop, during)
+        assert reply is not None
+        return reply
+
+    def complete_by(self, moment: float, exchange: Exchange, stop: StopSignal, during: str) -> dict[str, Any] | None:
+        """As `complete`, but None if the request has not ended by then; another call, or thread, may go on with it."""
         while True:
             self.receive(exchange)
             if exchange.reply is not None and exchange.is_idle:
                 return exchange.reply
             now = time.monotonic()
+            if now >= moment:
+                return None
             if exchange.output is not None:
                 exchange.output.tick(now)
             self._heed_stop(exchange, stop, now)
@@ -103,7 +121,7 @@ class Exchanges:
             except KernelDied:
                 self.receive(exchange)  # Its last output has arrived already.
                 raise
-            self.wait(None if exchange.stop_at < math.inf else stop, exchange.next_look(now))
+            self.wait(None if exchange.stop_at < math.inf else stop, min(moment, exchange.next_look(now)))
 
     def wait(self, stop: StopSignal | None, until: float) -> None:
         """Wait for a message, a status line, the stop signal (if given) or a moment of the monotonic clock."""
@@ -155,7 +173,8 @@ class Exchanges:
 
     def _heed_stop(self, exchange: Exchange, stop: StopSignal, now: float) -> None:
         if stop and exchange.stop_at == math.inf:
-            exchange.stop_at = now + (self._drain_grace if stop.reason == "drain" else 0.0)
+            has_grace = stop.reason == "drain" or (exchange.is_patient and stop.reason != "fenced")
+            exchange.stop_at = now + (self._drain_grace if has_grace else 0.0)
         if now >= exchange.stop_at:
             raise Stopped(stop.reason)
 

@@ -13,9 +13,13 @@ STALL_BYTES = 64 * 1024
 
 
 class Watch:
-    """The limits of one cell: `timeout` and `stall` in seconds, 0 for none; `started` in seconds of any clock."""
+    """The limits of one request: `timeout` and `stall` in seconds, 0 for none; `started` in seconds of any clock.
 
-    def __init__(self, started: float, timeout: float, stall: float) -> None:
+    `what` begins the sentence that says which limit was reached.
+    """
+
+    def __init__(self, started: float, timeout: float, stall: float, what: str = "The cell") -> None:
+        self._what = what
         self._deadline = started + timeout if timeout else None
         self._timeout = timeout
         self._stall = stall
@@ -46,12 +50,12 @@ class Watch:
         """A sentence for the model if a limit is reached; else empty."""
         if self._deadline is not None and now >= self._deadline:
             return (
-                f"The cell was stopped: it ran for longer than its limit of {self._timeout:g} s. "
+                f"{self._what} was stopped: it ran for longer than its limit of {self._timeout:g} s. "
                 "Do the work in smaller steps, or in a faster way."
             )
         if self._stall and now >= self._active_at + self._stall:
             return (
-                f"The cell was stopped: for {self._stall:g} s it printed nothing and used neither the processor "
+                f"{self._what} was stopped: for {self._stall:g} s it printed nothing and used neither the processor "
                 "nor the disk. It was waiting for something that does not come; do not wait for it."
             )
         return ""

@@ -7,14 +7,24 @@ The one table of the recovery rules of DESIGN §2, invariants 5 and 8:
 | in a turn               | replies < limit                            | ask the model            |
 | in a turn               | replies = limit                            | fail                     |
 | in a half-finished reply|                                            | continue it              |
+| in a half-finished reply| a cell, run again, printed something else  | discard it, then ask     |
 | before a cell           |                                            | run it                   |
 | in a cell               | no strike yet, or one (`rerun`)            | run it again             |
 | in a cell               | cut off by a death or drain, and `ask`     | report it to the model   |
 | in a cell               | two strikes                                | report it to the model   |
 | in a cell               | the session was over, and a message came   | report it to the model   |
 | in a cell               | three strikes and nothing ever completed   | fail                     |
-| after a cell, not saved |                                            | run it again, keep output|
 | after an answer         |                                            | nothing                  |
+
+Before that line counts, the state of the newest finished cell must not be in question, unless its kernel is at it:
+
+| the cell is pending, and                                          | next                                         |
+| ----------------------------------------------------------------- | -------------------------------------------- |
+| its kernel saves it                                               | as above; the next cell and the end wait     |
+| the save was cut off: no strike yet, or one (`rerun`)             | run it again for its state, keep its output  |
+| cut off by a death or drain, and `ask`                            | give up on its state                         |
+| two strikes                                                       | give up on its state                         |
+| the session was over while it ran for its state, a message came   | give up on its state                         |
 
 Five deaths of the worker in a row on one cell count as one strike: the cell may be what kills it (out of
 memory, say), but nobody saw it.
@@ -26,6 +36,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .project import At, Projection
+from .variables import Interruptions, Pending
 
 #: Deaths of the worker in a row, on one cell, that count as a strike.
 DEATHS_PER_STRIKE = 5
@@ -38,7 +49,9 @@ class Do(StrEnum):
     CONTINUE = "continue a half-finished reply"
     RUN = "run a cell"
     RERUN = "run a cell again"
+    DISCARD = "discard a half-finished reply"
     RESAVE = "run a cell again for its state"
+    GIVE_UP = "give up on a cell's state"
     REPORT = "report an interrupted cell"
     FAIL = "fail"
     NOTHING = "nothing left to do"
@@ -54,7 +67,7 @@ class Policy:
 
 @dataclass(frozen=True, slots=True)
 class Next:
-    """What to do, and for REPORT and FAIL the cause in a sentence."""
+    """What to do, and for DISCARD, GIVE_UP, REPORT and FAIL the cause in a sentence."""
 
     do: Do
     cause: str = ""
@@ -62,6 +75,9 @@ class Next:
 
 def plan(state: Projection, policy: Policy) -> Next:
     """The next step of a session whose log projects to `state`."""
+    pending = state.variables.pending
+    if pending is not None and not pending.saving:
+        return _in_question(pending, policy)
     match state.at:
         case At.TURN if state.turns >= policy.max_turns:
             return Next(
@@ -71,32 +87,41 @@ def plan(state: Projection, policy: Policy) -> Next:
             )
         case At.TURN:
             return Next(Do.ASK)
+        case At.PARTIAL if state.variables.untold_outputs:
+            # The note may not stand inside the reply, and the reply follows from what is no longer so.
+            cells = ", ".join(map(str, state.variables.untold_outputs))
+            return Next(Do.DISCARD, f"the output of cell {cells} was different when it ran again for its state")
         case At.PARTIAL:
             return Next(Do.CONTINUE)
         case At.CELL:
             return Next(Do.RUN)
         case At.RUNNING:
             return _interrupted(state, policy)
-        case At.PENDING:
-            return Next(Do.RESAVE)
         case _:
             return Next(Do.NOTHING)
 
 
-def strikes(state: Projection) -> int:
-    """Strikes of the newest cell, deaths of unknown cause included."""
-    return state.interruptions.strikes + state.interruptions.deaths // DEATHS_PER_STRIKE
+def strikes(count: Interruptions) -> int:
+    """Strikes of a cell, deaths of unknown cause included."""
+    return count.strikes + count.deaths // DEATHS_PER_STRIKE
 
 
 def _interrupted(state: Projection, policy: Policy) -> Next:
-    cell, cause = strikes(state), state.interruptions.cause
-    if state.interruptions.superseded:
+    count, cause = state.interruptions, state.interruptions.cause
+    if count.superseded:
         return Next(Do.REPORT, cause or "the session was stopped")
-    if state.completed == 0 and state.strikes + state.interruptions.deaths // DEATHS_PER_STRIKE >= 3:
+    if state.completed == 0 and state.strikes + count.deaths // DEATHS_PER_STRIKE >= 3:
         reason = f"three times a cell ended its kernel before any cell had completed; the last time: {cause}"
         return Next(Do.FAIL, reason)
-    if cell >= 2:
+    if strikes(count) >= 2:
         return Next(Do.REPORT, cause)
-    if cell == 0 and policy.on_interrupt == "ask":
+    if strikes(count) == 0 and policy.on_interrupt == "ask":
         return Next(Do.REPORT, cause or "the worker that ran it stopped")
     return Next(Do.RERUN)
+
+
+def _in_question(pending: Pending, policy: Policy) -> Next:
+    count = pending.interruptions
+    if count.superseded or strikes(count) >= 2 or (strikes(count) == 0 and policy.on_interrupt == "ask"):
+        return Next(Do.GIVE_UP, count.cause or "the worker stopped before they were saved")
+    return Next(Do.RESAVE)

@@ -8,7 +8,8 @@ one at the cost of one record. Two views of the conversation come out of it:
   and closes text differently from turn to turn. A reply's wire form is its raw text, so the wire messages of a
   log are a prefix of those of every longer log, unless a `context.shortened` record lies between.
 
-The place where the log ends is its `Frontier`; `plan` turns it into what to do next.
+Where the log ends is `at`, and what there is of the kernel's variables is `variables`; `plan` turns both into what to
+do next.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from enum import StrEnum
 from typing import Any
 
 from . import records as r
+from .variables import Interruptions, Variables
 
 #: What stands for the turns that `context.shortened` left out.
 DROPPED = "[The first {turns} turns of this conversation were left out to fit the model's window.]"
@@ -27,14 +29,13 @@ CUT = "\n[… {count} characters of this output were left out to fit the model's
 
 
 class At(StrEnum):
-    """Where a log ends."""
+    """Where a log ends. Whether the state of the cell before is durable is another matter (`Variables.pending`)."""
 
     EMPTY = "empty"  # no session yet
     TURN = "turn"  # the model is to be asked
     PARTIAL = "partial"  # a reply has begun and not ended
     CELL = "cell"  # a reply has ended with a cell that did not start
     RUNNING = "running"  # a cell started and did not finish
-    PENDING = "pending"  # a cell finished and its state is not durable
     ANSWERED = "answered"  # the last reply has no cell: nothing left to do
 
 
@@ -46,18 +47,6 @@ class Said:
     text: str
     cell: r.Cell | None = None
     number: int = 0
-
-
-@dataclass(slots=True)
-class Interruptions:
-    """How often the newest cell was cut off, by kind; `deaths` counts those in a row since the last strike."""
-
-    strikes: int = 0
-    deaths: int = 0
-    drains: int = 0
-    cause: str = ""
-    #: The session was over, and a message came: it is for the model to say what becomes of the cell.
-    superseded: bool = False
 
 
 @dataclass(slots=True)
@@ -75,10 +64,11 @@ class Projection:
     partial: str = ""
     #: Number of the newest cell; cells count from 1 over the whole session.
     cell: int = 0
-    #: When the newest cell's newest run started, seconds since the epoch.
+    #: When the newest run of a cell started, seconds since the epoch.
     cell_started_at: float = 0.0
-    #: True from cell.interrupted until the cell starts again.
+    #: True from cell.interrupted until the newest cell starts again.
     interrupted: bool = False
+    #: Those of the newest cell, before it finished.
     interruptions: Interruptions = field(default_factory=Interruptions)
     #: Replies since the newest message of the user (or retry), for the limit on turns.
     turns: int = 0
@@ -87,12 +77,7 @@ class Projection:
     completed: int = 0
     #: Strikes since the session opened or was retried.
     strikes: int = 0
-    #: Checkpoint of the newest cell that has one, that cell's number, and the names it lacks.
-    checkpoint: str = ""
-    checkpoint_cell: int = 0
-    missing: dict[str, str] = field(default_factory=dict)
-    #: Cells after that one whose variables could not be saved at all, with the reason.
-    unsaved: dict[int, str] = field(default_factory=dict)
+    variables: Variables = field(default_factory=Variables)
     #: Where messages of the inbox that are in the log came from.
     sources: set[str] = field(default_factory=set)
     shortened: r.ContextShortened | None = None
@@ -144,10 +129,11 @@ class Projection:
                 self.shortened, self.counted_tokens = body, None
             case r.ReplyDelta() | r.ReplyDiscarded() | r.ReplyFinished():
                 self._reply(body)
-            case r.CellStarted() | r.CellFinished() | r.StateSaved() | r.CellInterrupted() | r.CellReplayed():
+            case r.CellStarted() | r.CellFinished() | r.CellInterrupted():
                 self._cell(record.at, body)
             case _:
                 pass
+        self.variables.add(body)
 
     def _say(self, said: Said) -> None:
         self.said.append(said)
@@ -177,50 +163,45 @@ class Projection:
                     self.counted_tokens = body.prompt_tokens + body.completion_tokens
                     self.counted_said = len(self.said)
 
-    def _cell(self, at: float, body: r.Body) -> None:
+    def _cell(self, at: float, body: r.CellStarted | r.CellFinished | r.CellInterrupted) -> None:
+        # A finished cell that is run again for its state changes nothing of where the conversation is.
+        again = self.variables.is_pending(body.cell)
         match body:
             case r.CellStarted():
-                # A cell that is run again only for its state (PENDING) keeps its output and its place.
-                self.at = At.PENDING if self.at is At.PENDING else At.RUNNING
-                self.cell_started_at, self.interrupted = at, False
+                self.cell_started_at = at
+                if not again:
+                    self.at, self.interrupted = At.RUNNING, False
             case r.CellInterrupted():
-                self.interrupted = True
-                count = self.interruptions
-                count.cause = body.cause
-                if body.kind == "death":
-                    count.deaths += 1
-                elif body.kind == "drain":
-                    count.drains += 1
-                else:
-                    count.strikes, count.deaths = count.strikes + 1, 0
-                    self.strikes += 1
+                self.strikes += body.kind == "strike"
+                if not again:
+                    self.interrupted = True
+                    self.interruptions.add(body)
             case r.CellFinished():
                 self._say(Said("output", body.output, number=body.cell))
                 self.errors = 0
-                ran = body.status not in ("killed", "declined")
-                self.completed += ran
-                if body.checkpoint:
-                    self._saved(body.cell, body.checkpoint, body.missing)
-                elif body.state_error:
-                    self.unsaved[body.cell] = body.state_error
-                self.at = At.PENDING if ran and not (body.checkpoint or body.state_error) else At.TURN
-            case r.StateSaved():
-                self._saved(body.cell, body.checkpoint, body.missing)
-                self.at = At.TURN if self.at is At.PENDING else self.at
-            case _:
-                pass
-
-    def _saved(self, cell: int, checkpoint: str, missing: dict[str, str]) -> None:
-        self.checkpoint, self.checkpoint_cell, self.missing = checkpoint, cell, dict(missing)
-        self.unsaved.clear()
+                self.completed += body.status not in ("killed", "declined")
+                self.at = At.TURN
 
     @property
     def code(self) -> tuple[str, str]:
         """Language and code of the newest cell; LookupError if there is none."""
+        return self.code_of(self.cell)
+
+    def code_of(self, number: int) -> tuple[str, str]:
+        """Language and code of a cell; LookupError if there is none of that number."""
         for said in reversed(self.said):
-            if said.kind == "reply" and said.cell:
+            if said.kind == "reply" and said.cell and said.number == number:
                 return said.cell.language, said.text[said.cell.start : said.cell.end]
-        raise LookupError("the conversation has no cell")
+        raise LookupError(f"the conversation has no cell {number}")
+
+    @property
+    def pending_code(self) -> tuple[str, str]:
+        """Language and code of the cell whose state is in question, as they ran; LookupError if there is none."""
+        pending = self.variables.pending
+        if pending is None:
+            raise LookupError("no cell's state is in question")
+        code = pending.started.code
+        return pending.started.language, self.code_of(pending.cell)[1] if code is None else code
 
     @property
     def answer(self) -> str:

@@ -171,6 +171,8 @@ class CellStarted(Body):
 
     cell: int
     language: str
+    #: What runs, where Open Interpreter took it out of a wrapping: then it is not the reply's cell to the letter.
+    code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +189,8 @@ class CellOutput(Body):
 class CellFinished(Body):
     """The commit of a cell, if `checkpoint` is set or `state_error` says that there will be none.
 
-    `output` is exactly what the model sees, before the session's output template.
+    With neither, the state of a cell that ran is pending: the conversation goes on, the next cell waits for the
+    `state.saved` that settles it. `output` is exactly what the model sees, before the session's output template.
     """
 
     TYPE: ClassVar[str] = "cell.finished"
@@ -209,19 +212,24 @@ class CellFinished(Body):
 
 @dataclass(frozen=True, slots=True)
 class StateSaved(Body):
-    """A checkpoint that took longer than its cell's end."""
+    """Settles a pending cell: by its checkpoint, which took longer than the cell's end, or by `error`."""
 
     TYPE: ClassVar[str] = "state.saved"
 
     cell: int
+    #: SHA-256 of the checkpoint's manifest; "" if `error` says why there is none after all.
     checkpoint: str
     missing: dict[str, str] = field(default_factory=dict)
+    #: As `CellFinished.state_error`: the cell's variables are lost in a crash.
+    error: str = ""
+    #: What the cell said when it was run again for its state, if that was something else than the first time.
+    output: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class CellInterrupted(Body):
-    """A started cell did not finish. `kind`: death (of the worker), drain (or another stop that was
-    asked for), strike (the cell's own doing)."""
+    """A started cell did not finish, or the state of a finished one did not become durable. `kind`: death (of the
+    worker), drain (or another stop that was asked for), strike (the cell's own doing)."""
 
     TYPE: ClassVar[str] = "cell.interrupted"
 
@@ -232,7 +240,7 @@ class CellInterrupted(Body):
 
 @dataclass(frozen=True, slots=True)
 class CellReplayed(Body):
-    """The cell is about to run again; `files` are those that its unfinished run had changed."""
+    """The cell is about to run again; `files` are those that the run before had changed."""
 
     TYPE: ClassVar[str] = "cell.replayed"
 
@@ -242,13 +250,15 @@ class CellReplayed(Body):
 
 @dataclass(frozen=True, slots=True)
 class StateRestored(Body):
-    """A new kernel holds the variables of cell `cell` (0: none yet)."""
+    """A new kernel holds the variables of cell `cell` (0: none)."""
 
     TYPE: ClassVar[str] = "state.restored"
 
+    #: Whose checkpoint it is: an earlier one than the newest if that could not be loaded.
     cell: int
     checkpoint: str
     restored: tuple[str, ...] = ()
+    #: Names that did not come back, and later cells none of whose variables did, with the reason.
     missing: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -260,6 +270,8 @@ class NoteAdded(Body):
     TYPE: ClassVar[str] = "note.added"
 
     text: str
+    #: What it tells, so that nothing is told twice: missing (variables), output (of second runs); "" for the rest.
+    about: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,9 @@ import pytest
 
 from outlast.cli.history import History, history
 from outlast.cli.lines import line
-from outlast.log.records import BODIES, CellStarted, Record, RecordId
+from outlast.log.records import BODIES, CellStarted, Record, RecordId, StateSaved
 from tests.unit.cli.sample import CHART, FIRST, killed_session
+from tests.unit.log.story import UNHURRIED
 
 
 def records(finish: bool = True) -> list[Record]:
@@ -51,6 +52,31 @@ def test_a_completed_cell_that_runs_again_without_a_reason_is_reported() -> None
     for sequence in (50, 51):
         past.add(Record.make(RecordId(1, sequence), 1.0, "", CellStarted(2, "python")))
     assert past.ran_twice == [2]
+
+
+def test_runs_for_the_state_are_told_apart_from_runs_of_the_cell() -> None:
+    past = History("slow")
+    for record in UNHURRIED:
+        past.add(record)
+        assert past.ran_twice == []
+    assert [(cell.runs, cell.runs_for_state, cell.cut_off_saves) for cell in past.cells] == [
+        (1, 0, 0), (1, 0, 0), (3, 2, 2), (3, 2, 2), (1, 0, 0), (2, 1, 1),
+    ]  # fmt: skip
+    assert [(cell.state_error, cell.second_output, cell.pending) for cell in past.cells[1:3]] == [
+        ("no space left on the disk", None, False),
+        ("", "10:05", False),
+    ]
+
+
+def test_a_cell_that_runs_again_after_its_state_was_saved_is_reported() -> None:
+    past = history("slow", UNHURRIED)
+    past.add(Record.make(RecordId(6, 50), 1.0, "", CellStarted(3, "python")))
+    assert past.ran_twice == [3]
+
+
+def test_a_state_that_was_not_saved_after_all_says_why() -> None:
+    lost = line(Record.make(RecordId(1, 1), 0.0, "", StateSaved(2, "", error="no space left", output="10:05")))
+    assert lost.text == "cell 2 · state lost: no space left · printed else: 10:05" and lost.style == "red"
 
 
 @pytest.mark.parametrize("name", sorted(BODIES))

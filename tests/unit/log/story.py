@@ -98,3 +98,85 @@ EVENTFUL = build(
         r.AttemptClosed("finished"),
     ],
 )
+
+
+def pending(number: int, output: str = "") -> list[r.Body]:
+    """A cell whose state is not durable when its output goes to the model."""
+    return [r.CellStarted(number, "python"), r.CellFinished(number, "ok", output)]
+
+
+def again(number: int, files: tuple[str, ...] = ()) -> list[r.Body]:
+    """A cell that is run again for its state, up to the end of its code."""
+    return [r.CellReplayed(number, files), r.CellStarted(number, "python"), r.CellOutput(number, "again")]
+
+
+#: A session whose saves took their time: durable while the model thought, failed, cut off in a reply and before a cell.
+UNHURRIED = build(
+    [
+        opened(),
+        r.AttemptOpened("w1", "first"),
+        reply("a = 1"),
+        *pending(1, "1"),
+        r.ReplyDelta("Let me"),
+        r.StateSaved(1, "sum1", {"f": "open file"}),
+        reply("b = 2", tail=" see.\n```python\nb = 2\n```"),
+        *pending(2, "2"),
+        r.StateSaved(2, "", error="no space left on the disk"),
+        reply("c = now()"),
+        *pending(3, "10:00"),
+        r.TurnWaiting("the model server is away"),
+        r.TurnWaiting("the model server is away", 0.5),
+        r.ReplyDelta("It is ten"),
+    ],
+    [
+        r.AttemptOpened("w2", "crash"),
+        r.CellInterrupted(3, "death", "the worker died"),
+        r.StateRestored(1, "sum1", ("a",), {"the variables of cell 2": "no space left on the disk"}),
+        *again(3, ("out.csv",)),
+    ],
+    [
+        r.AttemptOpened("w1", "crash"),
+        r.CellInterrupted(3, "death", "the worker died"),
+        r.StateRestored(1, "sum1", ("a",), {"the variables of cell 2": "no space left on the disk"}),
+        *again(3),
+        r.StateSaved(3, "sum3", output="10:05"),
+        r.ReplyDiscarded("the output of cell 3 was different"),
+        r.NoteAdded("cell 2 is lost", "missing"),
+        r.NoteAdded("cell 3 said 10:05", "output"),
+        reply("d = 4"),
+        *pending(4, "4"),
+        reply("e = 5"),
+    ],
+    [
+        r.AttemptOpened("w2", "crash"),
+        r.CellInterrupted(4, "death", "the worker died"),
+        r.StateRestored(3, "sum3", ("a", "c")),
+        *again(4),
+        r.CellInterrupted(4, "strike", "it was killed by SIGSEGV"),
+        r.StateRestored(3, "sum3", ("a", "c")),
+        *again(4),
+        r.StateSaved(4, "sum4"),
+        *cell(5, "5", checkpoint="sum5"),
+        reply("f = 6"),
+        *pending(6, "6"),
+        reply(None, "All done."),
+        r.CellInterrupted(6, "drain", "the worker was asked to stop"),
+        r.AttemptClosed("drained"),
+    ],
+    [
+        r.AttemptOpened("w1", "drain"),
+        r.StateRestored(5, "sum5", ("a", "c", "d", "e")),
+        *again(6),
+        r.StateSaved(6, "sum6", output="six"),
+        r.SessionFinished(7, 6, 30.0),
+        r.AttemptClosed("finished"),
+    ],
+    [
+        r.AttemptOpened("w1", "message"),
+        r.UserMessage("and now?", "job-2"),
+        r.NoteAdded("cell 6 said six", "output"),
+        reply(None, "Nothing more."),
+        r.SessionFinished(8, 6, 31.0),
+        r.AttemptClosed("finished"),
+    ],
+)

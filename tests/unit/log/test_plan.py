@@ -7,35 +7,78 @@ import pytest
 from outlast.log import records as r
 from outlast.log.plan import DEATHS_PER_STRIKE, Do, Next, Policy, plan
 from outlast.log.project import project
-from tests.unit.log.story import EVENTFUL, build, cell, opened, reply
+from tests.unit.log.story import EVENTFUL, UNHURRIED, again, build, cell, opened, pending, reply
 
 HEAD: list[r.Body] = [opened(), r.AttemptOpened("w", "first")]
 STARTED = r.CellStarted(1, "python")
 STRIKE = r.CellInterrupted(1, "strike", "it was killed by SIGSEGV")
 DEATH = r.CellInterrupted(1, "death", "the worker died")
+OTHER = r.StateSaved(1, "s", output="something else")
 
 
 def next_of(*bodies: r.Body, **policy: object) -> Next:
     return plan(project(build([*HEAD, *bodies])), Policy(**policy))  # type: ignore[arg-type]  # the policy's fields come as keywords of mixed types
 
 
-def test_no_prefix_of_a_log_plans_to_run_a_completed_cell_again() -> None:
-    durable: set[int] = set()
-    for end in range(len(EVENTFUL) + 1):
-        if end:
-            body = EVENTFUL[end - 1].body
-            if (isinstance(body, r.CellFinished) and body.checkpoint) or isinstance(body, r.StateSaved):
-                durable.add(body.cell)
-        state = project(EVENTFUL[:end])
-        if plan(state, Policy()).do in (Do.RUN, Do.RERUN, Do.RESAVE):
-            assert state.cell not in durable
+def opened_again(log: list[r.Record]) -> list[r.Record]:
+    """The log when the next attempt has opened after whatever ended this one."""
+    number = log[-1].id.attempt + 1
+    opening = r.AttemptOpened("next", "crash")
+    return [*log, r.Record.make(r.RecordId(number, 0), log[-1].at + 1, log[-1].digest, opening)]
 
 
-def test_every_prefix_of_an_unfinished_log_has_something_to_do() -> None:
-    for end in range(1, len(EVENTFUL) + 1):
-        state = project(EVENTFUL[:end])
+STORIES = pytest.mark.parametrize("story", [EVENTFUL, UNHURRIED], ids=["eventful", "unhurried"])
+
+
+@STORIES
+def test_no_prefix_of_a_log_plans_to_run_a_completed_cell_again(story: list[r.Record]) -> None:
+    settled: set[int] = set()
+    for end in range(2, len(story) + 1):
+        body = story[end - 1].body
+        if (isinstance(body, r.CellFinished) and body.checkpoint) or isinstance(body, r.StateSaved):
+            settled.add(body.cell)
+        for log in (story[:end], opened_again(story[:end])):
+            state = project(log)
+            step = plan(state, Policy()).do
+            if step in (Do.RUN, Do.RERUN):
+                assert state.cell not in settled
+            if step is Do.RESAVE:
+                assert state.variables.pending is not None and state.variables.pending.cell not in settled
+
+
+@STORIES
+def test_a_cell_is_in_question_on_every_prefix_between_its_end_and_the_record_that_settles_it(
+    story: list[r.Record],
+) -> None:
+    in_question = 0
+    for end in range(2, len(story) + 1):
+        body = story[end - 1].body
+        if isinstance(body, r.CellFinished) and body.status == "ok" and not (body.checkpoint or body.state_error):
+            in_question = body.cell
+        if isinstance(body, r.StateSaved):
+            in_question = 0
+        # Whoever takes the session over now has no kernel that saves anything.
+        step = plan(project(opened_again(story[:end])), Policy()).do
+        assert (step is Do.RESAVE) == bool(in_question)
+
+
+@STORIES
+def test_every_prefix_of_an_unfinished_log_has_something_to_do(story: list[r.Record]) -> None:
+    for end in range(1, len(story) + 1):
+        state = project(story[:end])
         answered = state.said[-1].kind == "reply" and state.said[-1].cell is None and not state.partial
-        assert (plan(state, Policy()).do is Do.NOTHING) == answered
+        waiting = state.variables.pending is not None and not state.variables.pending.saving
+        assert (plan(state, Policy()).do is Do.NOTHING) == (answered and not waiting)
+
+
+@STORIES
+def test_a_note_never_stands_in_a_half_finished_reply_nor_between_a_reply_and_its_output(
+    story: list[r.Record],
+) -> None:
+    for end in range(1, len(story)):
+        if isinstance(story[end].body, r.NoteAdded):
+            state = project(story[:end])
+            assert state.partial == "" and state.said[-1].cell is None
 
 
 def test_nothing_is_planned_before_a_session_is_open() -> None:
@@ -52,7 +95,22 @@ def test_nothing_is_planned_before_a_session_is_open() -> None:
         ([reply("x"), STARTED, DEATH], Do.RERUN),
         ([reply("x"), STARTED, STRIKE], Do.RERUN),
         ([reply("x"), STARTED, STRIKE, STARTED, STRIKE], Do.REPORT),
-        ([reply("x"), STARTED, r.CellFinished(1, "ok", "1")], Do.RESAVE),
+        ([reply("x"), *pending(1)], Do.ASK),
+        ([reply("x"), *pending(1), r.ReplyDelta("Le")], Do.CONTINUE),
+        ([reply("x"), *pending(1), reply("y")], Do.RUN),
+        ([reply("x"), *pending(1), reply(None)], Do.NOTHING),
+        ([reply("x"), *pending(1), DEATH], Do.RESAVE),
+        ([reply("x"), *pending(1), r.ReplyDelta("Le"), DEATH], Do.RESAVE),
+        ([reply("x"), *pending(1), reply("y"), STRIKE], Do.RESAVE),
+        ([reply("x"), *pending(1), reply(None), STRIKE], Do.RESAVE),
+        ([reply("x"), *pending(1), STRIKE, *again(1)], Do.RESAVE),
+        ([reply("x"), *pending(1), STRIKE, *again(1), STRIKE], Do.GIVE_UP),
+        ([reply("x"), *pending(1), STRIKE, *again(1), r.StateSaved(1, "s")], Do.ASK),
+        ([reply("x"), *pending(1), r.ReplyDelta("Le"), DEATH, *again(1), r.StateSaved(1, "s")], Do.CONTINUE),
+        ([reply("x"), *pending(1), r.ReplyDelta("Le"), DEATH, *again(1), OTHER], Do.DISCARD),
+        ([reply("x"), *pending(1), reply("y"), DEATH, *again(1), OTHER], Do.RUN),
+        ([reply("x"), *pending(1), reply(None), DEATH, *again(1), OTHER], Do.NOTHING),
+        ([reply("x"), *pending(1), STRIKE, *again(1), STRIKE, r.StateSaved(1, "", error="lost")], Do.ASK),
         ([reply("x"), *cell(1, "1")], Do.ASK),
         ([reply(None)], Do.NOTHING),
     ],
@@ -90,6 +148,32 @@ def test_a_third_strike_parks_the_session_only_if_no_cell_has_ever_completed() -
     assert parked.do is Do.FAIL
     assert "SIGKILL" in parked.cause
     assert next_of(reply("w"), *cell(1), *twice, *third).do is not Do.FAIL
+
+
+def test_five_deaths_in_a_row_while_a_state_is_saved_or_made_again_count_as_one_strike() -> None:
+    finished = [reply("x"), *pending(1), DEATH]
+    deaths = [*again(1), DEATH] * (2 * DEATHS_PER_STRIKE - 2)
+    assert next_of(*finished, *deaths).do is Do.RESAVE
+    given_up = next_of(*finished, *deaths, *again(1), DEATH)
+    assert given_up == Next(Do.GIVE_UP, "the worker died")
+    assert next_of(*finished, *deaths, *again(1), r.CellInterrupted(1, "drain", "asked to stop")).do is Do.RESAVE
+
+
+def test_ask_runs_no_cell_again_for_its_state_but_after_a_first_strike() -> None:
+    assert next_of(reply("x"), *pending(1), DEATH, on_interrupt="ask").do is Do.GIVE_UP
+    assert next_of(reply("x"), *pending(1), STRIKE, on_interrupt="ask").do is Do.RESAVE
+
+
+def test_a_message_to_a_session_that_was_stopped_while_a_cell_ran_for_its_state_ends_that() -> None:
+    drained = r.CellInterrupted(1, "drain", "the session was stopped on request")
+    closed = r.AttemptClosed("failed")
+    opening: list[r.Body] = [r.AttemptOpened("w", "message")]
+    first = [*HEAD, reply("x"), *pending(1), drained, closed]
+    assert plan(project(build(first, opening)), Policy()).do is Do.RESAVE
+    second = [*HEAD, reply("x"), *pending(1), STRIKE, *again(1), drained, closed]
+    assert plan(project(build(second, opening)), Policy()).do is Do.GIVE_UP
+    requeued: list[r.Body] = [r.AttemptOpened("w", "requeue")]
+    assert plan(project(build(second, requeued)), Policy()).do is Do.RESAVE
 
 
 def test_a_requeued_session_starts_with_no_strikes() -> None:
