@@ -11,6 +11,16 @@ from tests.fleet import Fleet
 #: Holds a cell until the test lets it go on, whatever the speed of the machine.
 GATE = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
 
+#: Leaves a variable whose save takes until the test lets it go on; a save that comes later takes no time.
+SLOW = (
+    "import os, time\n"
+    "class Slow:\n"
+    "    def __reduce__(self):\n"
+    "        while not os.path.exists('saved'): time.sleep(0.01)\n"
+    "        return Slow, ()\n"
+    "slow = Slow()\n"
+)
+
 
 def cell(number: int, code: str = "", language: str = "python") -> str:
     """A reply whose cell notes that it ran, then runs `code`."""
@@ -37,6 +47,11 @@ def files(fleet: Fleet, session: str) -> Path:
 def let_go(fleet: Fleet, session: str) -> None:
     """Open the gate of a waiting cell."""
     (files(fleet, session) / "go").touch()
+
+
+def let_save(fleet: Fleet, session: str) -> None:
+    """Let the saves of `SLOW` variables go on."""
+    (files(fleet, session) / "saved").touch()
 
 
 def outputs(records: Sequence[Record]) -> list[str]:
