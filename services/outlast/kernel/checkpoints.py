@@ -14,38 +14,47 @@ _MANIFEST_BYTES = 64 * 1024 * 1024
 _LOOKED_AT = 10_000
 #: Variables that are named as missing, and characters of a name and of a reason.
 _NAMES, _NAME_CHARS, _REASON_CHARS = 1000, 200, 500
-_MANIFEST_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,199})/(manifest\.json)")
+_MANIFEST_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{8}\.json")
+#: Where they are, below the directory of checkpoints.
+_MANIFESTS = "manifests"
 _UNPRINTABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
 
 def manifest_digest(directory: Path, name: object) -> str:
-    """SHA-256 of the manifest `<checkpoint>/manifest.json` in `directory`.
+    """SHA-256 of the manifest of this name in `directory`, that of the session's checkpoints.
 
     ValueError or OSError if it is no plain, bounded file there; no link is followed on the way.
     """
-    match = _MANIFEST_NAME.fullmatch(name) if isinstance(name, str) else None
-    if match is None:
+    return hashlib.sha256(read_manifest(directory, name)).hexdigest()
+
+
+def read_manifest(directory: Path, name: object) -> bytes:
+    """The manifest's text; errors as of `manifest_digest`."""
+    if not isinstance(name, str) or _MANIFEST_NAME.fullmatch(name) is None:
         raise ValueError("its manifest has no proper name")
-    checkpoint = os.open(directory / match[1], os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    place = os.open(directory / _MANIFESTS, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
     try:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-        with os.fdopen(os.open(match[2], flags, dir_fd=checkpoint), "rb") as file:
+        with os.fdopen(os.open(name, flags, dir_fd=place), "rb") as file:
             status = os.fstat(file.fileno())
             if not stat.S_ISREG(status.st_mode) or status.st_size > _MANIFEST_BYTES:
                 raise ValueError(f"{name} is no manifest")
-            return hashlib.sha256(file.read(_MANIFEST_BYTES)).hexdigest()
+            return file.read(_MANIFEST_BYTES)
     finally:
-        os.close(checkpoint)
+        os.close(place)
 
 
 def find_manifest(directory: Path, digest: str) -> Path | None:
     """The manifest in `directory` with this SHA-256, or None."""
-    with os.scandir(directory) as entries:
-        names = [entry.name for _, entry in zip(range(_LOOKED_AT), entries, strict=False)]
+    try:
+        with os.scandir(directory / _MANIFESTS) as entries:
+            names = [entry.name for _, entry in zip(range(_LOOKED_AT), entries, strict=False)]
+    except OSError:
+        return None
     for name in names:
         try:
-            if manifest_digest(directory, f"{name}/manifest.json") == digest:
-                return directory / name / "manifest.json"
+            if manifest_digest(directory, name) == digest:
+                return directory / _MANIFESTS / name
         except (OSError, ValueError):
             continue
     return None

@@ -15,7 +15,7 @@ def test_the_variables_come_back_in_another_kernel(new_session: NewSession) -> N
     )
     saved = first.kernel.save(1, first.stop)
     assert saved.error == "" and list(saved.missing) == ["generator"]
-    manifests = [path.read_bytes() for path in first.workspace.checkpoints.glob("*/manifest.json")]
+    manifests = [path.read_bytes() for path in first.workspace.checkpoints.glob("manifests/*.json")]
     assert [hashlib.sha256(data).hexdigest() for data in manifests] == [saved.checkpoint]
     first.close()
 
@@ -30,7 +30,7 @@ def test_a_checkpoint_that_was_changed_is_not_restored(new_session: NewSession) 
     first.run("x = 1")
     saved = first.kernel.save(1, first.stop)
     first.close()
-    (manifest,) = first.workspace.checkpoints.glob("*/manifest.json")
+    (manifest,) = first.workspace.checkpoints.glob("manifests/*.json")
     manifest.write_bytes(manifest.read_bytes().replace(b"x", b"y"))
 
     second = new_session("swapped").ready()

@@ -20,22 +20,26 @@ from outlast.kernel.workspace import Workspace
 from outlast.settings import Settings
 
 
-def manifest(directory: Path, checkpoint: str, text: str = "{}") -> str:
-    (directory / checkpoint).mkdir()
-    (directory / checkpoint / "manifest.json").write_text(text)
+FIRST, SECOND, THIRD = "1-aaaaaaaa.json", "2-bbbbbbbb.json", "3-cccccccc.json"
+
+
+def manifest(directory: Path, name: str, text: str = "{}") -> str:
+    (directory / "manifests").mkdir(exist_ok=True)
+    (directory / "manifests" / name).write_text(text)
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def test_a_manifest_is_found_by_its_digest(tmp_path: Path) -> None:
-    manifest(tmp_path, "1-aa", "{1}")
-    digest = manifest(tmp_path, "2-bb", "{2}")
-    assert find_manifest(tmp_path, digest) == tmp_path / "2-bb/manifest.json"
-    assert manifest_digest(tmp_path, "2-bb/manifest.json") == digest
+    assert find_manifest(tmp_path, "0" * 64) is None
+    manifest(tmp_path, FIRST, "{1}")
+    digest = manifest(tmp_path, SECOND, "{2}")
+    assert find_manifest(tmp_path, digest) == tmp_path / "manifests" / SECOND
+    assert manifest_digest(tmp_path, SECOND) == digest
     assert find_manifest(tmp_path, "0" * 64) is None
 
 
 @pytest.mark.parametrize(
-    "name", [None, 7, "", "manifest.json", "../x/manifest.json", "/etc/passwd", "a/b/manifest.json", ".a/manifest.json"]
+    "name", [None, 7, "", "manifest.json", f"../x/{FIRST}", "/etc/passwd", f"a/{FIRST}", f".{FIRST}", f"{FIRST}\n"]
 )
 def test_a_manifest_elsewhere_is_refused(tmp_path: Path, name: object) -> None:
     with pytest.raises(ValueError, match="no proper name"):
@@ -44,16 +48,22 @@ def test_a_manifest_elsewhere_is_refused(tmp_path: Path, name: object) -> None:
 
 def test_a_manifest_behind_a_link_or_a_pipe_is_refused(tmp_path: Path) -> None:
     (tmp_path / "there").mkdir()
-    digest = manifest(tmp_path / "there", "1-aa")
-    directory = tmp_path / "checkpoints"
-    (directory / "2-bb").mkdir(parents=True)
-    (directory / "1-aa").symlink_to(tmp_path / "there/1-aa")
-    (directory / "2-bb/manifest.json").symlink_to(tmp_path / "there/1-aa/manifest.json")
-    assert find_manifest(directory, digest) is None
-    (directory / "3-cc").mkdir()
-    os.mkfifo(directory / "3-cc/manifest.json")
+    digest = manifest(tmp_path / "there", FIRST)
+    place = tmp_path / "checkpoints/manifests"
+    place.mkdir(parents=True)
+    (place / SECOND).symlink_to(tmp_path / "there/manifests" / FIRST)
+    assert find_manifest(place.parent, digest) is None
+    os.mkfifo(place / THIRD)
     with pytest.raises(ValueError, match="no manifest"):
-        manifest_digest(directory, "3-cc/manifest.json")
+        manifest_digest(place.parent, THIRD)
+
+
+def test_manifests_behind_a_link_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "there").mkdir()
+    digest = manifest(tmp_path / "there", FIRST)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints/manifests").symlink_to(tmp_path / "there/manifests")
+    assert find_manifest(tmp_path / "checkpoints", digest) is None
 
 
 def test_names_of_missing_variables_are_bounded_and_printable() -> None:

@@ -15,7 +15,7 @@ def test_a_state_survives_three_generations_of_kernels(kernels: Kernels) -> None
     )
     for cell in range(2, 5):
         restored, ran, saved = kernels.run(
-            ["restore", str(kernels.checkpoints / saved["manifest"])],
+            ["restore", kernels.path(saved["manifest"])],
             ["cell", "step(); os.chdir('..' if n % 2 else 'work')"],
             ["save", str(kernels.checkpoints), cell],
         )
@@ -54,7 +54,7 @@ def test_names_of_ipython_that_a_cell_took_over_are_the_users(kernels: Kernels) 
     manifest = saved["manifest"]
     _, _, after = kernels.run(
         ["shell"],
-        ["restore", str(kernels.checkpoints / manifest)],
+        ["restore", kernels.path(manifest)],
         ["cell", "print(open, exit, quit, ip is get_ipython())"],
     )
     assert after["printed"] == "mine 3 [3] True\n"
@@ -68,7 +68,7 @@ def test_the_history_of_cells_goes_on(kernels: Kernels) -> None:
     saved, undisturbed = ran[len(cells)], ran[len(cells) + 1 :]
     assert saved["missing"] == {"Out[5]": "generator", "_": "generator"}
 
-    _, restored, *again = kernels.run(["shell"], ["restore", str(kernels.checkpoints / saved["manifest"])], *after)
+    _, restored, *again = kernels.run(["shell"], ["restore", kernels.path(saved["manifest"])], *after)
 
     assert restored["error"] == ""
     assert [outcome["printed"] for outcome in again] == [outcome["printed"] for outcome in undisturbed]
@@ -80,7 +80,7 @@ def test_the_source_of_a_restored_function_can_be_read(kernels: Kernels) -> None
     saved = kernels.save("def f():\n    return 'text'", before=[["shell"]])
     *_, after = kernels.run(
         ["shell"],
-        ["restore", str(kernels.checkpoints / saved["manifest"])],
+        ["restore", kernels.path(saved["manifest"])],
         ["cell", "import inspect; print(inspect.getsource(f))"],
     )
     assert after["printed"].strip() == "def f():\n    return 'text'"

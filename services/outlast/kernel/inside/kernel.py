@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | `execute_request` | as Jupyter defines it | `execute_reply` |
 | `outlast_run_request` | `language` (shell or javascript), `code`, `node` | `status` as Jupyter's, `message` |
-| `outlast_save_request` | `directory`, `cell` | what `outlast_state.save` returns |
+| `outlast_save_request` | `directory`, `cell`, `limit`, `deadline` | what `outlast_state.save` returns |
 | `outlast_restore_request` | `manifest` (path) | what `outlast_state.restore` returns |
 """
 
@@ -109,7 +109,15 @@ class Kernel(IPythonKernel):
         self._reply(
             stream,
             "outlast_save_reply",
-            self._state(lambda state: state.save(self.shell.user_ns, content["directory"], cell=content["cell"])),
+            self._state(
+                lambda state: state.save(
+                    self.shell.user_ns,
+                    content["directory"],
+                    cell=content["cell"],
+                    limit=content.get("limit", 0),
+                    deadline=content.get("deadline", 0.0),
+                )
+            ),
             parent,
             ident,
         )

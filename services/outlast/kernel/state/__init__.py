@@ -78,17 +78,40 @@ def prepare() -> None:
     from . import checkpoint  # noqa: F401  # for the import itself
 
 
-def save(namespace: dict[str, Any], directory: str, *, cell: int) -> dict[str, Any]:
-    """Write a checkpoint of `namespace` below `directory`; "manifest" is its path relative to `directory`.
+def save(
+    namespace: dict[str, Any],
+    directory: str,
+    *,
+    cell: int,
+    limit: int = 0,
+    deadline: float = 0.0,
+    beside: dict[str, Any] | None = None,
+    fork: bool = True,
+) -> dict[str, Any]:
+    """Write a checkpoint of `namespace` below `directory`; "manifest" is its name in `directory/manifests`.
 
-    On an "error" there is no new checkpoint and "manifest" is empty.
+    `limit`: bytes that it may have (0: any); the largest variables are left out for that. `deadline`: seconds that
+    the child may take (0: any). `beside`: plain values of the caller's that a restore gives back. Without `fork` all
+    is done in this process. "pause" is for how many seconds the fork stopped it. On an "error" there is no new
+    checkpoint and "manifest" is empty.
     """
-    result: dict[str, Any] = {"manifest": "", "missing": {}, "error": ""}
+    result: dict[str, Any] = {"manifest": "", "missing": {}, "error": "", "bytes": 0, "pause": 0.0}
     try:
         from . import calm, checkpoint
 
-        with calm.undisturbed() as interrupts:
-            result["manifest"] = checkpoint.write(namespace, directory, cell, result["missing"], interrupts.commit)
+        with calm.interruptible() as interrupts:
+            result.update(
+                checkpoint.write(
+                    namespace,
+                    directory,
+                    cell,
+                    limit=limit,
+                    deadline=deadline,
+                    beside=beside,
+                    fork=fork,
+                    commit=interrupts.commit,
+                )
+            )
     except BaseException as error:
         result.update(manifest="", missing={}, error=f"The state was not saved: {_cause(error)}.")
     return result
@@ -97,14 +120,15 @@ def save(namespace: dict[str, Any], directory: str, *, cell: int) -> dict[str, A
 def restore(namespace: dict[str, Any], manifest_path: str) -> dict[str, Any]:
     """Put a checkpoint's names into `namespace`, that of a fresh kernel; on an "error" it is as it was.
 
-    "missing" repeats what the save left out and adds what only this machine lacks (a working directory that is gone).
+    "missing" repeats what the save left out and adds what did not load and what only this machine lacks (a working
+    directory that is gone). "beside" is what the save was given.
     """
-    result: dict[str, Any] = {"restored": [], "missing": {}, "error": ""}
+    result: dict[str, Any] = {"restored": [], "missing": {}, "error": "", "beside": {}}
     try:
         from . import calm, checkpoint
 
-        with calm.undisturbed() as interrupts:
-            result["restored"], result["missing"] = checkpoint.read(namespace, manifest_path, interrupts.commit)
+        with calm.interruptible() as interrupts, calm.undisturbed():
+            result.update(checkpoint.read(namespace, manifest_path, interrupts.commit))
     except BaseException as error:
         result["error"] = f"The state was not restored: {_cause(error)}."
     return result

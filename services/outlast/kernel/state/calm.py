@@ -54,28 +54,38 @@ class Interrupts:
 
 
 @contextmanager
-def undisturbed() -> Iterator[Interrupts]:
-    """Silence, no garbage collection (it doubles the time of a large pickle), a safe depth, own interrupts."""
+def interruptible() -> Iterator[Interrupts]:
+    """Interrupts of this kind instead of the kernel's own, if this is the thread that gets them."""
     interrupts = Interrupts()
-    streams = sys.stdout, sys.stderr
-    collecting = gc.isenabled()
-    depth = sys.getrecursionlimit()
     main = threading.current_thread() is threading.main_thread()
     before = signal.getsignal(signal.SIGINT) if main else None
     try:
         if before is not None:
             signal.signal(signal.SIGINT, interrupts.handle)
-        sys.stdout, sys.stderr = _Silent(streams[0]), _Silent(streams[1])
-        gc.disable()
-        sys.setrecursionlimit(_depth)
         yield interrupts
     finally:
-        sys.setrecursionlimit(depth)
+        if before is not None:
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
+def undisturbed(*, deep: bool = False) -> Iterator[None]:
+    """Silence, no garbage collection (it doubles the time of a large pickle), a safe depth unless the stack is deep."""
+    streams = sys.stdout, sys.stderr
+    collecting = gc.isenabled()
+    depth = sys.getrecursionlimit()
+    try:
+        sys.stdout, sys.stderr = _Silent(streams[0]), _Silent(streams[1])
+        gc.disable()
+        if not deep:
+            sys.setrecursionlimit(_depth)
+        yield
+    finally:
+        if not deep:
+            sys.setrecursionlimit(depth)
         if collecting:
             gc.enable()
         sys.stdout, sys.stderr = streams
-        if before is not None:
-            signal.signal(signal.SIGINT, before)
 
 
 def real_stream(name: str) -> Any:

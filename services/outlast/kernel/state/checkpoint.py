@@ -2,130 +2,360 @@
 
 from __future__ import annotations
 
-import importlib.metadata
+import base64
+import io
 import platform
-import sys
+import random
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from . import ambient, files, stream
+from . import ambient, calm, manifests, objects, points, proof, rebuild
+from .components import Component, Dissector, Parts
+from .fork import ChildEnded, Note, in_child
 from .names import current_shell, user_names
-from .refusal import Unusable
-from .stream import Key
+from .objects import Damaged
+from .pickling import NeedsKernel
+from .refusal import Unusable, cause
+from .stream import DEFINITIONS, Key, LoadFailed, load
+from .versions import libraries, require_same_versions
 
-FORMAT = 1
+FORMAT = 2
 
-#: Their pickles may not load, or load as something else, in another version.
-_versioned = ("numpy", "pandas", "pyarrow", "matplotlib")
+#: Bytes of streams that go into the manifest itself, of one and of all: a file less to sync.
+_inline_bytes, _all_inline_bytes = 1 << 16, 8 << 20
+#: Children that may end without an answer, one after the other, each time without what the one before died of.
+_tries = 4
+#: Kind and name of an entry in the note that a child leaves.
+_between = "\0"
 
-#: The checkpoint that the session's log can name by now: the last one saved or restored in this process.
-_base: Path | None = None
+#: The manifest that the session's log can name by now: of the last checkpoint saved or restored in this process.
+_base = ""
 #: What the save before could not pickle.
 _suspects: list[Key] = []
-
-
-class Mismatch(Unusable):
-    """The checkpoint was made by another Python, library or format; the text says which."""
+#: What a child died of, as long as the name stands for the same object: its id, and the reason.
+_deadly: dict[Key, tuple[int, str]] = {}
+#: Whether something is among the variables that only the kernel itself can save.
+_needs_kernel = False
 
 
 def write(
-    namespace: dict[str, Any], directory: str, cell: int, missing: dict[str, str], commit: Callable[[], None]
-) -> str:
-    """The manifest's path relative to `directory`; fills `missing`. Raises whatever prevents a checkpoint.
+    namespace: dict[str, Any],
+    directory: str,
+    cell: int,
+    *,
+    limit: int,
+    deadline: float,
+    beside: dict[str, Any] | None,
+    fork: bool,
+    commit: Callable[[], None],
+) -> dict[str, Any]:
+    """ "manifest", "missing", "bytes" and "pause" of a new checkpoint. Raises whatever prevents one.
 
-    `commit` is called before the last step, and may raise.
+    `commit` is called before the last step of a save without a child, and may raise.
     """
-    global _base, _suspects
+    global _base, _suspects, _needs_kernel
     shell = current_shell(namespace)
-    place = ambient.place()
-    entries = {Key("name", name): namespace[name] for name in user_names(namespace)}
-    entries.update(ambient.surroundings(namespace, shell))
-    with files.new_checkpoint(directory, cell) as checkpoint:
-        state = files.StateFile(files.temporary_state(checkpoint))
+    manifests.make_directories(directory)
+    ambient.observe(namespace, shell)
+    work = _Work(namespace, shell, directory, cell, limit, beside)
+    pause = 0.0
+    answer: dict[str, Any] = {"needs kernel": True}
+    if fork and not _needs_kernel:
+        answer, pause = _by_child(work, deadline)
+    if answer.get("needs kernel"):
+        _needs_kernel = fork
+        with calm.undisturbed():
+            answer = work.run(forked=False, on_entry=lambda key: None, commit=commit)
+    if answer["error"]:
+        raise Unusable(answer["error"])
+    points.reach("saved")
+    _suspects = [Key(kind, name) for kind, name in answer["suspects"]]
+    proof.remember(answer["proved"])
+    _base = answer["manifest"]
+    return {
+        "manifest": answer["manifest"],
+        "missing": answer["missing"],
+        "bytes": answer["bytes"],
+        "pause": round(pause, 6),
+    }
+
+
+def _by_child(work: _Work, deadline: float) -> tuple[dict[str, Any], float]:
+    """The answer of a child, and how long its fork took. What kills a child is left out of the next one's work."""
+    for tries in range(1, _tries + 1):
+        note = Note()
+
+        def on_entry(key: Key | None, note: Note = note) -> None:
+            note.write(_between.join(key) if key else "")
+
+        def run(chance: Any = random.getstate()) -> Any:  # noqa: B008  # read here: Python seeds it anew in a child
+            random.setstate(chance)
+            points.reach("forked")
+            with calm.undisturbed(deep=True):
+                return work.run(forked=True, on_entry=on_entry, commit=lambda: None)
+
         try:
-            sizes, failed = stream.write(state, namespace, place, entries, _suspects)
-            missing.update((key.label, why) for key, why in failed.items())
-            state.sync()
-        finally:
-            state.close()
+            return in_child(run, note, deadline)
+        except ChildEnded as ended:
+            kind, _, name = ended.note.partition(_between)
+            key = Key(kind, name)
+            if tries == _tries or not kind or key in _deadly:
+                raise Unusable(ended.how) from None
+            _deadly[key] = id(work.namespace.get(name)), f"could not be saved: {ended.how}"
+    raise AssertionError("unreachable")
+
+
+class _Work:
+    """What is done for one save, here or in a child."""
+
+    def __init__(
+        self,
+        namespace: dict[str, Any],
+        shell: Any,
+        directory: str,
+        cell: int,
+        limit: int,
+        beside: dict[str, Any] | None,
+    ) -> None:
+        self.namespace, self._shell, self._directory, self._cell = namespace, shell, directory, cell
+        self._limit, self._beside = limit, beside
+        self._objects = manifests.objects_of(directory)
+
+    def run(
+        self, *, forked: bool, on_entry: Callable[[Key | None], None], commit: Callable[[], None]
+    ) -> dict[str, Any]:
+        """Plain values: "manifest", "missing", "bytes", "suspects", "proved", "error"; or "needs kernel"."""
+        answer: dict[str, Any] = {"manifest": "", "missing": {}, "bytes": 0, "suspects": [], "proved": [], "error": ""}
+        try:
+            self._run(answer, forked, on_entry, commit)
+        except NeedsKernel:
+            return {"needs kernel": True}
+        except calm.Interrupted:
+            raise
+        except BaseException as error:
+            answer["error"] = cause(error)
+        return answer
+
+    def _run(
+        self,
+        answer: dict[str, Any],
+        forked: bool,
+        on_entry: Callable[[Key | None], None],
+        commit: Callable[[], None],
+    ) -> None:
+        place = ambient.place()
+        missing: dict[Key, str] = {}
+        entries = self._entries(missing)
+        dissector = Dissector(self.namespace, self._objects, on_entry, forked=forked)
+        parts = dissector.take_apart(entries, _suspects)
+        missing.update(parts.missing)
+        answer["suspects"] = [tuple(key) for key in parts.missing]
+        if self._limit:
+            missing.update(_within(parts, self._limit))
+        writer = _Writer(self._objects)
+        components = []
+        prover = proof.Prover(self.namespace)
+        for component in parts.in_order(entries):
+            defines = component is parts.definitions
+            left: Component | None = component
+            while left is not None:
+                written = writer.write(left, defines=defines)
+                # Without a fork what loads would act on the kernel itself.
+                failed = prover.failure(left, defines=defines, on_entry=on_entry) if forked else None
+                if failed is None:
+                    components.append(written)
+                    break
+                missing[failed.key] = f"could be saved but not loaded again ({failed})"
+                left = dissector.without(left, failed.key, entries, defines=defines)
+        on_entry(None)
+        saved = {key for component in components for key in component["keys"]}
+        writer.sync()
+        named = ambient.unsaved(self.namespace, self._shell)
+        answer["missing"] = named | {key.label: why for key, why in missing.items()}
+        answer["proved"] = prover.proved
         commit()
-        files.write_manifest(
-            checkpoint,
+        sizes = {
+            key: size
+            for component in [parts.definitions, *parts.others]
+            if component
+            for key, size in component.sizes.items()
+        }
+        total = sum(writer.objects.values()) + writer.inline
+        answer["manifest"] = manifests.write(
+            self._directory,
+            self._cell,
             {
                 "format": FORMAT,
-                "cell": cell,
+                "cell": self._cell,
                 "python": platform.python_version(),
-                "libraries": _libraries(),
-                "state": {
-                    "file": files.STATE,
-                    "bytes": state.size,
-                    "algorithm": state.algorithm,
-                    "digest": state.digest,
-                },
+                "libraries": libraries(),
+                "algorithm": objects.ALGORITHM,
+                "place": place,
+                "components": [
+                    {"entries": component["entries"], "stream": component["stream"], "buffers": component["buffers"]}
+                    for component in components
+                ],
+                "objects": writer.objects,
+                "bytes": total,
                 "saved": {
-                    key.name: {"type": _type_name(entries[key]), "bytes": size}
-                    for key, size in sizes.items()
-                    if key.kind == "name"
+                    key.name: {"type": _type_name(entries[key]), "bytes": sizes.get(key, 0)}
+                    for key in entries
+                    if key.kind == "name" and key in saved
                 },
-                "missing": missing,
+                "missing": answer["missing"],
             },
         )
-    _suspects = list(failed)
-    files.collect(directory, checkpoint, _base)
-    _base = checkpoint.resolve()
-    return f"{checkpoint.name}/{files.MANIFEST}"
+        answer["bytes"] = total
+        manifests.collect(self._directory, answer["manifest"], _base)
+
+    def _entries(self, missing: dict[Key, str]) -> dict[Key, Any]:
+        entries = {Key("name", name): self.namespace[name] for name in user_names(self.namespace)}
+        if self.namespace.get("__annotations__"):
+            entries[Key("annotations", "__annotations__")] = self.namespace["__annotations__"]
+        entries.update(ambient.surroundings(self.namespace, self._shell))
+        if self._beside is not None:
+            entries[Key("beside", "(beside)")] = self._beside
+        for key, (number, why) in _deadly.items():
+            if key in entries and (key.kind != "name" or id(entries[key]) == number):
+                missing[key] = why
+                del entries[key]
+        return entries
 
 
-def read(namespace: dict[str, Any], manifest_path: str, commit: Callable[[], None]) -> tuple[list[str], dict[str, str]]:
-    """The names restored, in the order of the manifest, and those missing. Raises, with nothing changed.
+def _within(parts: Parts, limit: int) -> dict[Key, str]:
+    """Take the largest components out until the rest fits; what was taken out, and why."""
+    taken: dict[Key, str] = {}
+    total = sum(component.bytes for component in [parts.definitions, *parts.others] if component)
+    for component in sorted(parts.others, key=lambda component: component.bytes, reverse=True):
+        if total <= limit:
+            break
+        size = component.bytes
+        total -= size
+        component.stream.drop()
+        parts.others.remove(component)
+        why = f"was left out: with its {size:,} bytes the state would be larger than the limit of {limit:,}"
+        taken.update(dict.fromkeys(component.keys, why))
+    return taken
 
-    `commit` is called once all is loaded, and may raise.
+
+class _Writer:
+    """Puts components where a manifest can name them."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        #: Name and bytes of every object that was named.
+        self.objects: dict[str, int] = {}
+        self.inline = 0
+
+    def write(self, component: Component, *, defines: bool) -> dict[str, Any]:
+        """What the manifest says of it, and its "keys"."""
+        content = component.stream.content
+        stream: dict[str, str]
+        if content is None:
+            name = component.stream.keep()
+            self.objects[name] = component.stream.size
+            stream = {"object": name}
+        elif content.nbytes < _inline_bytes and self.inline + content.nbytes <= _all_inline_bytes:
+            self.inline += content.nbytes
+            stream = {"inline": base64.b64encode(content).decode()}
+        else:
+            stream = {"object": self._put(content)}
+        return {
+            "keys": component.keys,
+            "entries": [tuple(key) for key in component.keys] + ([tuple(DEFINITIONS)] if defines else []),
+            "stream": stream,
+            "buffers": [self._put(buffer.raw()) for buffer in component.buffers],
+        }
+
+    def _put(self, content: memoryview) -> str:
+        name = objects.put(self._directory, content)
+        self.objects[name] = content.nbytes
+        return name
+
+    def sync(self) -> None:
+        """Make the objects' names durable."""
+        if self.objects:
+            manifests.sync_directory(self._directory)
+
+
+def read(namespace: dict[str, Any], manifest_path: str, commit: Callable[[], None]) -> dict[str, Any]:
+    """ "restored", "missing" and "beside". Raises, with nothing changed, if the checkpoint is damaged or does not fit.
+
+    An entry that does not load is missing. `commit` is called once all is loaded, and may raise.
     """
     global _base
-    manifest = files.read_manifest(manifest_path)
-    _require_same_versions(manifest)
-    recorded, expected = manifest.get("missing"), manifest.get("state")
-    if not isinstance(recorded, dict) or not isinstance(expected, dict):
-        raise files.Damaged("its manifest is damaged")
+    path = Path(manifest_path)
+    manifest = manifests.read(manifest_path)
+    require_same_versions(manifest, FORMAT)
+    directory = manifests.objects_of(str(path.parent.parent))
+    sizes = manifests.object_sizes(manifest)
+    recorded, place, components = (manifest.get(name) for name in ("missing", "place", "components"))
+    if not isinstance(recorded, dict) or not isinstance(place, dict) or not isinstance(components, list):
+        raise Damaged("its manifest is damaged")
+    objects.verify(directory, sizes, str(manifest.get("algorithm")))
     missing = {str(name): str(why) for name, why in recorded.items()}
-    with files.open_state(manifest_path, expected) as file:
-        loaded = stream.read(file, namespace, lambda place: ambient.enter(place, missing), commit)
+    before = dict(namespace)
+    loaded: dict[Key, Any] = {}
+    undo = ambient.enter(place, missing)
+    try:
+        definitions: dict[str, Any] = {}
+        failed = [
+            component
+            for component in components
+            if not _load(component, directory, sizes, namespace, definitions, loaded, missing)
+        ]
+        for component in failed:
+            # What its objects look up while they are loaded may be there by now.
+            _load(component, directory, sizes, namespace, definitions, loaded, missing)
+        rebuild.finish()
+        commit()
+    except BaseException:
+        namespace.clear()
+        namespace.update(before)
+        undo()
+        raise
     ambient.surround(namespace, current_shell(namespace), loaded, missing)
-    _base = Path(manifest_path).resolve().parent
-    return [key.name for key in loaded if key.kind == "name"], missing
+    _base = path.name
+    return {
+        "restored": [key.name for key in loaded if key.kind == "name"],
+        "missing": missing,
+        "beside": loaded.get(Key("beside", "(beside)"), {}),
+    }
 
 
-def _libraries() -> dict[str, str]:
-    """Versions of what pickles depend on, as far as it is loaded."""
-    return {name: _version(name) for name in ("cloudpickle", *(name for name in _versioned if name in sys.modules))}
-
-
-_versions: dict[str, str] = {}
-
-
-def _version(name: str) -> str:
-    if name not in _versions:
+def _load(
+    component: dict[str, Any],
+    directory: Path,
+    sizes: dict[str, int],
+    namespace: dict[str, Any],
+    definitions: dict[str, Any],
+    loaded: dict[Key, Any],
+    missing: dict[str, str],
+) -> bool:
+    """Whether it is loaded; if not, its entries are among the missing."""
+    keys = [Key(kind, name) for kind, name in component["entries"]]
+    stream = component["stream"]
+    if "inline" in stream:
+        file: Any = io.BytesIO(base64.b64decode(stream["inline"]))
+    else:
+        file = open(directory / stream["object"], "rb")  # noqa: SIM115  # closed by the block below
+    with file:
+        buffers = (objects.load(directory, name, sizes[name]) for name in component["buffers"])
         try:
-            _versions[name] = importlib.metadata.version(name)
-        except importlib.metadata.PackageNotFoundError:
-            _versions[name] = ""
-    return _versions[name]
-
-
-def _require_same_versions(manifest: dict[str, Any]) -> None:
-    """Mismatch if this process is not fit to load the state."""
-    if manifest.get("format") != FORMAT:
-        raise Mismatch(f"its format is {manifest.get('format')!s:.20}, and only {FORMAT} can be read here")
-    here, there = platform.python_version(), str(manifest.get("python"))
-    if here.split(".")[:2] != there.split(".")[:2]:
-        raise Mismatch(f"it was made with Python {there:.20}, and this is {here}")
-    libraries = manifest.get("libraries")
-    if not isinstance(libraries, dict):
-        raise files.Damaged("its manifest is damaged")
-    for name, version in libraries.items():
-        if _version(name) != version:
-            raise Mismatch(f"it was made with {name} {version:.20}, and here is {_version(name) or 'none'}")
+            for key, value in load(file, buffers, namespace, definitions, keys):
+                loaded[key] = value
+                missing.pop(key.label, None)
+                if key.kind in ("name", "annotations"):
+                    namespace[key.name] = value
+        except LoadFailed as failed:
+            rebuild.forget()
+            for key in keys:
+                if key not in loaded and key != DEFINITIONS:
+                    why = "" if key == failed.key else f"shares an object with {failed.key.label}, which "
+                    missing[key.label] = f"{why}did not load ({failed})"
+            return False
+    return True
 
 
 def _type_name(value: Any) -> str:

@@ -22,7 +22,7 @@ def reduce(obj: type) -> Any:
     reduced = cloud._class_reduce(obj)
     if reduced is NotImplemented or len(reduced) != 6:  # The short ones are NoneType and the like.
         return reduced
-    made_by, (metaclass, name, bases, given, *others), (attributes, _) = reduced[:3]
+    made_by, (metaclass, name, bases, given, *_), (attributes, _) = reduced[:3]
     given["__qualname__"] = obj.__qualname__
     if "__slots__" in obj.__dict__:
         given["__slots__"] = obj.__dict__["__slots__"]
@@ -31,13 +31,15 @@ def reduce(obj: type) -> Any:
         bases = obj.__bases__
         if "__orig_bases__" in obj.__dict__:
             given["__orig_bases__"] = obj.__dict__["__orig_bases__"]
-    made = metaclass, name, bases, given, *others
+    elif "__orig_bases__" in obj.__dict__:
+        attributes["__orig_bases__"] = obj.__dict__["__orig_bases__"]
+    made = metaclass, name, bases, given, *_untracked
     return made_by, made, (_in_order(obj, attributes), {}), None, None, rebuild.class_state
 
 
 def _reduce_enumeration(obj: type[Enum]) -> Any:
     named = dict(obj.__members__)
-    bases, name, qualified, _, *others = cloud._enum_getnewargs(obj)
+    bases, name, qualified, _, module, *_ = cloud._enum_getnewargs(obj)
     values = {key: member._value_ for key, member in named.items()}
     attributes, _ = cloud._class_getstate(obj)
     for key in (*named, *_made_by_metaclass):
@@ -46,7 +48,7 @@ def _reduce_enumeration(obj: type[Enum]) -> Any:
         key: {name: value for name, value in vars(member).items() if name not in _of_every_member}
         for key, member in named.items()
     }
-    made = bases, name, qualified, values, *others
+    made = bases, name, qualified, values, module, *_untracked
     return cloud._make_skeleton_enum, made, (_in_order(obj, attributes), carried), None, None, rebuild.class_state
 
 
@@ -59,6 +61,10 @@ def _in_order(obj: type, attributes: dict[str, Any]) -> dict[str, Any]:
         if not (isinstance(attributes[name], types.MemberDescriptorType) and attributes[name].__objclass__ is obj)
     }
 
+
+#: cloudpickle's last two arguments. The first would be a random number by which it finds a class that it knows already;
+#: here that would be the live one when a child tries whether it loads, and other bytes for the same class each time.
+_untracked = (None, None)
 
 _made_by_metaclass = (
     "_member_names_",

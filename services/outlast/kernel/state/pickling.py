@@ -1,4 +1,4 @@
-"""Pickling a namespace into one stream, and loading it onto another one.
+"""Pickling parts of a namespace into streams, to be loaded onto another namespace.
 
 cloudpickle's reducers are used where they are right. This module's own come before them; each says what is otherwise
 lost. The functions that a stream calls are in `rebuild.py`.
@@ -12,21 +12,35 @@ import functools
 import gc
 import importlib
 import io
+import operator
 import pickle
 import sys
 import types
 import typing
+import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any, Protocol
 
 import cloudpickle.cloudpickle as cloud
 
-from . import classes, rebuild
+from . import arrays, classes, rebuild
+from .arrays import Alone, Given
 from .calm import real_stream
 from .refusal import Refused, refusal, require_importable
 
 PROTOCOL = 5
+
+#: What is never written, but referred to: the namespace, the names of the builtins, In, Out, and argparse's mark. Every
+#: stream begins with calls that give them. A loader runs these and has the results in its memo, by their order, where a
+#: pickler takes them to be.
+KNOWN = tuple(
+    b"\x80\x05c%s\n%s\n)R\x94." % (rebuild.ALIAS.encode(), name.encode())
+    for name in ("namespace", "builtin_names", "inputs", "outputs", "suppressed")
+)
+
+#: Bytes from which on a buffer is kept beside the stream, where it is compared with what was there before.
+LARGE_BYTES = 1 << 16
 
 Reducer = Callable[["StatePickler", Any], Any]
 
@@ -43,52 +57,107 @@ class Sink(Protocol):
     def write(self, data: Any, /) -> int: ...
 
 
-class _StandIn:
-    """Pickled as a call of `made_by`; its place in the memo is then given to the object that it stands for."""
+class NeedsKernel(BaseException):
+    """An object that a forked child must not touch: the libraries' threads are not there, and it would wait for them.
 
-    def __init__(self, made_by: Callable[[], Any]) -> None:
-        self.made_by = made_by
+    Not an Exception: what the user's own code catches while it is pickled must not swallow this.
+    """
+
+
+class Tables:
+    """What the picklers of one save know in common."""
+
+    def __init__(self) -> None:
+        # A plain dictionary: pickle looks into it once an object, and cloudpickle's own is a slow ChainMap.
+        self.dispatch: dict[type, Any] = {**copyreg.dispatch_table, **cloud.Pickler._dispatch_table}
+        #: By the ids of classes, because a class may be unhashable, by way of its metaclass: the reducer, whether its
+        #: objects load wherever they could be pickled, and the class, which so keeps its id.
+        self.reducers: dict[int, tuple[Reducer | None, bool, type]] = {}
+        self.importable: dict[str, bool] = {}
+        self._memo: dict[int, tuple[int, Any]] = {}
+
+    def memo(self, namespace: dict[str, Any]) -> Any:
+        """Where a pickler takes what is known to be."""
+        if not self._memo:
+            inputs, outputs = namespace.get("_ih", []), namespace.get("_oh", {})
+            known = namespace, rebuild.builtin_names(), inputs, outputs, rebuild.suppressed()
+            self._memo = {id(value): (index, value) for index, value in enumerate(known)}
+        return self._memo
 
 
 class StatePickler(pickle.Pickler):
-    """Writes entries with one memo; `namespace` is never written, only referred to."""
+    """Writes entries with one memo; `namespace` is never written, only referred to.
 
-    def __init__(self, sink: Sink, namespace: dict[str, Any]) -> None:
-        # A plain dictionary: pickle looks into it once an object, and cloudpickle's own is a slow ChainMap.
-        self.dispatch_table = {**copyreg.dispatch_table, **cloud.Pickler._dispatch_table}
-        super().__init__(sink, PROTOCOL)
+    `definitions` (id: slot) are the functions and classes that another stream holds; here they are referred to.
+    """
+
+    def __init__(
+        self, sink: Sink, namespace: dict[str, Any], definitions: dict[int, str], tables: Tables, *, forked: bool
+    ) -> None:
+        self.dispatch_table = tables.dispatch
+        super().__init__(sink, PROTOCOL, buffer_callback=self._out_of_band)
         self.namespace = namespace
-        self._reducers: dict[int, tuple[Reducer | None, type]] = {}
-        self._importable: dict[str, bool] = {}
+        self.definitions = definitions
+        #: Large buffers, in the order of the stream.
+        self.buffers: list[pickle.PickleBuffer] = []
+        self.buffer_bytes = 0
+        #: Functions and classes that were written out here, by their slots.
+        self.written: dict[str, Any] = {}
+        #: Whether anything was met that has code of its own for being loaded, which might fail.
+        self.may_not_load = False
+        #: Whether anything was met that knows others without holding them.
+        self.has_weak = False
+        self._forked = forked
+        self._defined: set[int] = set()
+        self._of_this_name: dict[str, int] = {}
+        self._reducers = tables.reducers
+        self._importable = tables.importable
+        for known in KNOWN:
+            sink.write(known)
+        self.memo = tables.memo(namespace)
 
-    def stand_in(self, made_by: Callable[[], Any], obj: Any) -> None:
-        """Write a call of `made_by`, and from now on refer to its result wherever `obj` is met."""
-        token = _StandIn(made_by)
-        self.dump(token)
-        memo: Any = self.memo
-        entries = memo.copy()
-        index, _ = entries.pop(id(token))
-        entries[id(obj)] = (index, obj)
-        self.memo = entries
+    def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
+        size = buffer.raw().nbytes
+        if size < LARGE_BYTES:
+            return True
+        self.buffers.append(buffer)
+        self.buffer_bytes += size
+        return False
+
+    def _define(self, obj: Any) -> None:
+        """Note that `obj`, a function or class, is written out here."""
+        if id(obj) not in self._defined:
+            name = str(obj.__qualname__)
+            number = self._of_this_name[name] = self._of_this_name.get(name, 0) + 1
+            self._defined.add(id(obj))
+            self.written[name if number == 1 else f"{name} {number}"] = obj
 
     def reducer_override(self, obj: Any) -> Any:
-        """Called for all but the plainest objects: one look into a table of classes decides.
-
-        The table goes by identity because a class may be unhashable, by way of its metaclass.
-        """
+        """Called for all but the plainest objects: one look into a table of classes decides."""
         kind = type(obj)
         known = self._reducers.get(id(kind))
         if known is None:
-            known = self._reducers[id(kind)] = self._reducer(kind), kind
-        return NotImplemented if known[0] is None else known[0](self, obj)
+            harmless = _library(kind) in _harmless or kind in (Alone, Given)
+            known = self._reducers[id(kind)] = self._reducer(kind), harmless, kind
+        reducer, harmless, _ = known
+        if not harmless:
+            self.may_not_load = True
+        return NotImplemented if reducer is None else reducer(self, obj)
 
     def _reducer(self, kind: type) -> Reducer | None:
         why = refusal(kind)
         if why:
             raise Refused(why)
+        library = _library(kind)
         for base, reducer in _reducers_by_base.items():
             if issubclass(kind, base):
                 return reducer
+        if library in _needing_the_kernel and self._forked:
+            return StatePickler._not_here
+        if "numpy" in sys.modules and (of_numpy := _numpy_reducer(kind)) is not None:
+            return of_numpy
+        if library == "pandas":
+            return StatePickler._of_pandas
         if kind in _views:
             return StatePickler._view
         if any(base.__name__ == "InteractiveShell" and base.__module__.startswith("IPython.") for base in kind.__mro__):
@@ -96,11 +165,53 @@ class StatePickler(pickle.Pickler):
         if kind in self.dispatch_table:
             return None
         own = _attribute(kind, "__reduce__")
-        if issubclass(kind, BaseException) and own in _plain_exceptions:
-            return StatePickler._exception
+        if issubclass(kind, BaseException):
+            return StatePickler._exception if own in _plain_exceptions else StatePickler._own_exception
         if own is not object.__reduce__ or _attribute(kind, "__reduce_ex__") is not object.__reduce_ex__:
             return StatePickler._own
         return None
+
+    def _not_here(self, obj: Any) -> Any:
+        raise NeedsKernel
+
+    def _array(self, obj: Any) -> Any:
+        reduced = arrays.reduce_array(obj)
+        return self._own(obj) if reduced is None else reduced
+
+    def _alone(self, obj: Alone) -> Any:
+        return arrays.reduce_alone(obj.values)
+
+    def _given(self, obj: Given) -> Any:
+        return obj.reduced
+
+    def _masked(self, obj: Any) -> Any:
+        return arrays.reduce_masked(obj)
+
+    def _memory_map(self, obj: Any) -> Any:
+        raise Refused("array whose memory is a file")
+
+    def _of_pandas(self, obj: Any) -> Any:
+        """Without views into the memory of others, and columns of Arrow's as the chunks that they are."""
+        state = getattr(obj, "__dict__", None)
+        if state is not None and "_pa_array" in state:
+            state = {name: {} if name == "_cache" else value for name, value in state.items()}
+            return rebuild.bare, (type(obj),), state, None, None, rebuild.bare_state
+        return arrays.detached(self._own(obj))
+
+    def _weak_reference(self, obj: Any) -> Any:
+        if obj.__callback__ is not None:
+            raise Refused("weak reference with a callback")
+        target = obj()
+        self.has_weak = True
+        return (rebuild.dead_reference, ()) if target is None else (weakref.ref, (target,))
+
+    def _weak_collection(self, obj: Any) -> Any:
+        self.has_weak = True
+        if isinstance(obj, weakref.WeakSet):
+            return rebuild.weak_set, (list(obj),)
+        if isinstance(obj, weakref.WeakKeyDictionary):
+            return rebuild.weak_keys, (list(obj.items()),)
+        return rebuild.weak_values, (dict(obj),)
 
     def _own(self, obj: Any) -> Any:
         """An object with a method of its own, which may name the object instead of describing it.
@@ -114,13 +225,22 @@ class StatePickler(pickle.Pickler):
                 raise Refused(f"is pickled as the name {reduced} of __main__, which a new kernel does not have")
             if isinstance(module, str):
                 require_importable(module, self._importable)
+        elif len(reduced) == 2 or (len(reduced) == 3 and reduced[2] is None):
+            # What is written in C describes its own part, and forgets what a subclass has added.
+            attributes = getattr(obj, "__dict__", None)
+            if attributes and isinstance(_attribute(type(obj), "__reduce__"), types.MethodDescriptorType):
+                return reduced[0], reduced[1], dict(attributes), None, None, rebuild.bare_state
         return reduced
 
     def _function(self, obj: types.FunctionType) -> Any:
         """A function on its real globals and its real cells; cloudpickle copies both, which unties them."""
+        slot = self.definitions.get(id(obj))
+        if slot is not None:
+            return rebuild.definition, (slot,)
         if cloud._should_pickle_by_reference(obj):
             require_importable(obj.__module__, self._importable)
             return NotImplemented
+        self._define(obj)
         slots = {name: getattr(obj, name) for name in _function_slots}
         made = obj.__code__, self._globals(obj), obj.__closure__
         return rebuild.function, made, (dict(obj.__dict__), slots), None, None, rebuild.function_state
@@ -139,12 +259,20 @@ class StatePickler(pickle.Pickler):
             value = obj.cell_contents
         except ValueError:
             return types.CellType, ()
-        return types.CellType, (), value, None, None, rebuild.cell_state
+        return types.CellType, (), (value,), None, None, rebuild.cell_state
 
     def _class(self, obj: type) -> Any:
+        slot = self.definitions.get(id(obj))
+        if slot is not None:
+            return rebuild.definition, (slot,)
+        if type(obj).__name__ == "PyCArrayType":
+            array_type: Any = obj
+            return operator.mul, (array_type._type_, array_type._length_)
         reduced = classes.reduce(obj)
         if reduced is NotImplemented:
             require_importable(obj.__module__, self._importable)
+        elif len(reduced) == 6:
+            self._define(obj)
         return reduced
 
     def _module(self, obj: types.ModuleType) -> Any:
@@ -186,12 +314,33 @@ class StatePickler(pickle.Pickler):
         state = dict(obj.__dict__), obj.__cause__, obj.__context__, obj.__suppress_context__
         return rebuild.exception, (type(obj), reduced[1]), state, None, None, rebuild.exception_state
 
+    def _own_exception(self, obj: BaseException) -> Any:
+        reduced = self._own(obj)
+        if isinstance(reduced, str) or any(part is not None for part in reduced[3:]):
+            return reduced
+        own = reduced[2] if len(reduced) > 2 else None
+        rest = own, obj.__cause__, obj.__context__, obj.__suppress_context__
+        return reduced[0], reduced[1], rest, None, None, rebuild.exception_rest
+
     def _cached(self, obj: Any) -> Any:
         """A function with a cache, without it; it names itself, which in `__main__` does not load."""
         if getattr(obj, "__module__", "__main__") != "__main__" and cloud._lookup_module_and_qualname(obj):
             return self._own(obj)
         parameters = obj.cache_parameters()
         return rebuild.cached, (obj.__wrapped__, parameters["maxsize"], parameters["typed"]), dict(vars(obj))
+
+    def _type_variable(self, obj: Any) -> Any:
+        """Without the random number that cloudpickle gives it, see `classes.py`."""
+        if cloud._lookup_module_and_qualname(obj) is not None:
+            return self._own(obj)
+        made_by, (*described, _) = cloud._typevar_reduce(obj)
+        return made_by, (*described, None)
+
+    def _parameter(self, obj: Any) -> Any:
+        """A ParamSpec or TypeVarTuple."""
+        if obj.__module__ != "__main__":
+            return self._own(obj)
+        return type(obj), (obj.__name__,)
 
     def _new_type(self, obj: Any) -> Any:
         if obj.__module__ != "__main__":
@@ -213,8 +362,33 @@ class StatePickler(pickle.Pickler):
     def _shell(self, obj: Any) -> Any:
         return rebuild.shell, ()
 
-    def _stand_in(self, obj: _StandIn) -> Any:
-        return obj.made_by, ()
+
+def _library(kind: type) -> str:
+    """The first part of its module's name, without asking its metaclass."""
+    return str(_module_of(kind)).partition(".")[0]
+
+
+_module_of = type.__dict__["__module__"].__get__
+
+
+def _numpy_reducer(kind: type) -> Reducer | None:
+    numpy = sys.modules["numpy"]
+    if not issubclass(kind, numpy.ndarray):
+        return None
+    if issubclass(kind, numpy.memmap):
+        return StatePickler._memory_map
+    return StatePickler._masked if kind is numpy.ma.MaskedArray else StatePickler._array
+
+
+#: Libraries whose objects load wherever they could be pickled.
+_harmless = frozenset(
+    (
+        *("builtins", "_io", "collections", "datetime", "decimal", "fractions", "functools", "itertools", "numpy"),
+        *("operator", "pandas", "pathlib", "pyarrow", "random", "re", "types", "uuid", "zoneinfo"),
+    )
+)
+#: Those whose objects work through threads.
+_needing_the_kernel = frozenset(["polars", "torch", "tensorflow", "jax", "cupy", "cudf"])
 
 
 def _attribute(kind: type, name: str) -> Any:
@@ -246,5 +420,13 @@ _reducers_by_base: dict[type, Reducer] = {
     type(_thread.RLock()): StatePickler._reentrant_lock,
     _lru_wrapper: StatePickler._cached,
     typing.NewType: StatePickler._new_type,
-    _StandIn: StatePickler._stand_in,
+    typing.TypeVar: StatePickler._type_variable,
+    typing.ParamSpec: StatePickler._parameter,
+    typing.TypeVarTuple: StatePickler._parameter,
+    Alone: StatePickler._alone,
+    Given: StatePickler._given,
+    weakref.ref: StatePickler._weak_reference,
+    weakref.WeakSet: StatePickler._weak_collection,
+    weakref.WeakKeyDictionary: StatePickler._weak_collection,
+    weakref.WeakValueDictionary: StatePickler._weak_collection,
 }

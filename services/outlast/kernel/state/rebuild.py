@@ -5,6 +5,7 @@ A function's arguments are part of the format: whoever changes one counts the fo
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib
 import io
@@ -12,22 +13,22 @@ import os
 import sys
 import types
 import typing
+import weakref
 from collections.abc import Callable
 from typing import Any
 
 #: The module's name in a stream. It is put into `sys.modules` too, because pickle looks there when it writes a name.
 ALIAS = "_outlast_state"
 
-#: Attributes of classes that act when another class is made: (class, name, value), put on when all is loaded.
+#: Attributes of classes that act when another class is made: (class, name, value), put on when its stream is loaded.
 _deferred: list[tuple[type, str, Any]] = []
+#: Arrays that nobody may write to, once the views of them are made.
+_to_freeze: list[Any] = []
+#: Classes and what is registered with them, which runs the user's code: when everything is there.
+_to_register: list[tuple[Any, Any]] = []
 
 _acts_on_subclasses = ("__init_subclass__",)
 _acts_on_classes = ("__new__", "__init__", "__prepare__", "__setattr__")
-
-
-def namespace() -> Any:
-    """Stands for the user's namespace; the loader puts its own in the place of this function."""
-    raise RuntimeError("only a loader of checkpoints knows the namespace")
 
 
 def builtin_names() -> dict[str, Any]:
@@ -35,6 +36,96 @@ def builtin_names() -> dict[str, Any]:
     import builtins
 
     return vars(builtins)
+
+
+def definition(slot: str) -> Any:
+    """A function or class that the checkpoint's definitions hold; the loader puts its own table in this one's place."""
+    raise RuntimeError(f"only a loader of checkpoints knows the definition {slot}")
+
+
+def array(buffer: Any, shape: tuple[int, ...], dtype: Any, order: Any, writeable: bool) -> Any:
+    """An array on this memory; a small one, whose memory came in the stream, gets one of its own."""
+    numpy = importlib.import_module("numpy")
+    if isinstance(buffer, (bytes, bytearray)):
+        made = (
+            numpy.ndarray(shape, dtype, buffer=buffer, order=order).copy(order) if buffer else numpy.empty(shape, dtype)
+        )
+    else:
+        made = numpy.ndarray(shape, dtype, buffer=memoryview(buffer), order=order)
+    return made if writeable else read_only(made)
+
+
+def array_view(
+    base: Any, shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...], offset: int, writeable: bool
+) -> Any:
+    """An array in the memory of another one, `offset` bytes from its first element; that one is contiguous."""
+    numpy = importlib.import_module("numpy")
+    memory = base if base.flags.c_contiguous else base.T
+    if dtype.hasobject:
+        first = memory.reshape(-1)[offset // memory.itemsize :]
+        made = numpy.lib.stride_tricks.as_strided(first, shape, strides)
+    else:
+        made = numpy.ndarray(shape, dtype, buffer=memory, offset=offset, strides=strides)
+    return made if writeable else read_only(made)
+
+
+def array_as(made: Any, kind: type) -> Any:
+    """The array as one of a subclass, in the same memory."""
+    return made.view(kind)
+
+
+def array_over(
+    buffer: Any, shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...], offset: int, writeable: bool
+) -> Any:
+    """An array in the memory of a bytearray or the like."""
+    made = importlib.import_module("numpy").ndarray(shape, dtype, buffer=buffer, offset=offset, strides=strides)
+    return made if writeable else read_only(made)
+
+
+def read_only(made: Any) -> Any:
+    _to_freeze.append(made)
+    return made
+
+
+def strings(indices: Any, dictionary: Any, shape: tuple[int, ...]) -> Any:
+    """An array of str objects and None from Arrow's encoding."""
+    numpy = importlib.import_module("numpy")
+    distinct = numpy.append(dictionary.to_numpy(zero_copy_only=False), None)
+    places = indices.fill_null(len(dictionary)).to_numpy(zero_copy_only=False)
+    return distinct[places].reshape(shape)
+
+
+def masked(data: Any, mask: Any, state: dict[str, Any]) -> Any:
+    made = importlib.import_module("numpy").ma.MaskedArray(data, mask, copy=False, keep_mask=False)
+    made.__dict__.update(state)
+    return made
+
+
+def bare(kind: type) -> Any:
+    """An instance without any state yet."""
+    return object.__new__(kind)
+
+
+def bare_state(made: Any, state: dict[str, Any]) -> None:
+    """Its attributes, past any `__setstate__`."""
+    made.__dict__.update(state)
+
+
+def dead_reference() -> Any:
+    """A weak reference to something that is gone."""
+    return weakref.ref(type("gone", (), {})())
+
+
+def weak_values(items: dict[Any, Any]) -> Any:
+    return weakref.WeakValueDictionary(items)
+
+
+def weak_keys(items: list[tuple[Any, Any]]) -> Any:
+    return weakref.WeakKeyDictionary(items)
+
+
+def weak_set(items: list[Any]) -> Any:
+    return weakref.WeakSet(items)
 
 
 def function(code: types.CodeType, where: dict[str, Any] | str, closure: tuple[types.CellType, ...] | None) -> Any:
@@ -50,8 +141,9 @@ def function_state(made: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> N
         setattr(made, name, value)
 
 
-def cell_state(cell: types.CellType, value: Any) -> None:
-    cell.cell_contents = value
+def cell_state(cell: types.CellType, state: tuple[Any]) -> None:
+    """`state` holds the value: None by itself would count as no state at all."""
+    (cell.cell_contents,) = state
 
 
 def class_state(made: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
@@ -59,8 +151,7 @@ def class_state(made: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None
     attributes, members = state
     for name, value in attributes.items():
         if name == "_abc_impl":
-            for subclass in value:
-                made.register(subclass)
+            _to_register.extend((made, subclass) for subclass in value)
         elif name in _acts_on_subclasses or (name in _acts_on_classes and issubclass(made, type)):
             _deferred.append((made, name, value))
         else:
@@ -69,16 +160,27 @@ def class_state(made: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None
         made[name].__dict__.update(carried)
 
 
-def finish() -> None:
-    """Put on the attributes that had to wait."""
+def finish_stream() -> None:
+    """Do what had to wait for the end of a stream."""
     while _deferred:
         made, name, value = _deferred.pop(0)
         type.__setattr__(made, name, value)
+    while _to_freeze:
+        _to_freeze.pop().flags.writeable = False
+
+
+def finish() -> None:
+    """Do what had to wait for the end of all streams; an error of the user's code is dropped."""
+    while _to_register:
+        made, registered = _to_register.pop(0)
+        with contextlib.suppress(Exception):
+            made.register(registered)
 
 
 def forget() -> None:
-    """Drop them: the load has failed."""
+    """The stream has failed."""
     _deferred.clear()
+    _to_freeze.clear()
 
 
 def exception(kind: type[BaseException], arguments: tuple[Any, ...]) -> BaseException:
@@ -95,6 +197,18 @@ def exception(kind: type[BaseException], arguments: tuple[Any, ...]) -> BaseExce
 def exception_state(made: BaseException, state: tuple[dict[str, Any], Any, Any, bool]) -> None:
     attributes, made.__cause__, made.__context__, made.__suppress_context__ = state
     made.__dict__.update(attributes)
+
+
+def exception_rest(made: BaseException, state: tuple[Any, Any, Any, bool]) -> None:
+    """What the `__reduce__` of the exception's class leaves out; `state[0]` is what it gives as the state."""
+    own, made.__cause__, made.__context__, made.__suppress_context__ = state
+    if own is not None:
+        made.__setstate__(own)
+
+
+def suppressed() -> str:
+    """argparse's mark, a string that it knows by identity."""
+    return str(importlib.import_module("argparse").SUPPRESS)
 
 
 def cached(wrapped: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import os
 import sys
 import types
+import weakref
 from typing import Any
 
 from .calm import Interrupted
@@ -35,6 +36,11 @@ _refused_classes: dict[str, str] = {
     "select:epoll": "open file",
     "mmap:mmap": "open file",
     "zipfile:ZipExtFile": "open file",
+    "multiprocessing.connection:_ConnectionBase": "connection to another process",
+    "multiprocessing.connection:Listener": "connection to another process",
+    "weakref:finalize": "callback for the end of an object",
+    "itertools:groupby": "iterator that is half consumed",
+    "itertools:_grouper": "iterator that is half consumed",
 }
 
 _refused_builtins: dict[type, str] = {
@@ -44,6 +50,8 @@ _refused_builtins: dict[type, str] = {
     types.FrameType: "frame of running code",
     types.TracebackType: "traceback",
     memoryview: "memory view",
+    weakref.ProxyType: "weak reference (a proxy)",
+    weakref.CallableProxyType: "weak reference (a proxy)",
     asyncio.Future: "asyncio task or future",
     asyncio.AbstractEventLoop: "event loop",
 }
@@ -109,7 +117,7 @@ def reason(error: BaseException) -> str:
     except BaseException:
         text = ""
     line = " ".join(text.split())
-    if not isinstance(error, Refused):
+    if not isinstance(error, (Refused, Unusable)):
         line = f"{type(error).__name__}: {line}" if line else type(error).__name__
     line = "".join(character if character.isprintable() else "�" for character in line)
     return line if len(line) <= _longest else line[: _longest - 1] + "…"

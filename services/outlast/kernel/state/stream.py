@@ -1,17 +1,20 @@
-"""The stream of a checkpoint: entries written one after the other with one memo, and read in the same order."""
+"""Streams: entries pickled one after the other with one memo, and read in the same order."""
 
 from __future__ import annotations
 
-import contextlib
 import pickle
-import types
-from collections.abc import Callable, Collection
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
 
 from . import rebuild
 from .calm import Interrupted
-from .pickling import StatePickler
+from .objects import NewObject
+from .pickling import KNOWN, StatePickler, Tables
 from .refusal import Unusable, reason
+
+#: Bytes that a stream may have in memory.
+_memory_bytes = 8 << 20
 
 
 class Key(NamedTuple):
@@ -26,168 +29,144 @@ class Key(NamedTuple):
         return self.name
 
 
-class RestartableSink(Protocol):
-    """Where a checkpoint goes. `failure`: the write error that ended it, as opposed to an error of an object."""
+#: The last entry of the definitions: by their slots, what other streams refer to.
+DEFINITIONS = Key("definitions", "")
 
-    failure: OSError | None
+
+class Stream:
+    """What a pickler writes: in memory while it is short, then in a file of the objects' directory."""
+
+    def __init__(self, objects: Path) -> None:
+        self._objects = objects
+        self._memory = bytearray()
+        self._file: NewObject | None = None
+        #: The error that writing the file ended with, as opposed to one of an object's.
+        self.failure: OSError | None = None
 
     @property
-    def size(self) -> int: ...
-    def write(self, data: Any, /) -> int: ...
-    def restart(self) -> None: ...
+    def size(self) -> int:
+        """Bytes written so far."""
+        return len(self._memory) + (self._file.bytes if self._file else 0)
+
+    def write(self, data: Any, /) -> int:
+        """All of `data`."""
+        view = data.raw() if isinstance(data, pickle.PickleBuffer) else memoryview(data)
+        if self._file is None and len(self._memory) + view.nbytes <= _memory_bytes:
+            self._memory += view
+            return int(view.nbytes)
+        try:
+            if self._file is None:
+                self._file = NewObject(self._objects)
+                self._file.write(self._memory)
+                self._memory = bytearray()
+            self._file.write(view)
+        except OSError as error:
+            self.failure = error
+            raise
+        return int(view.nbytes)
+
+    @property
+    def content(self) -> memoryview | None:
+        """All of it, if it is in memory."""
+        return None if self._file else memoryview(self._memory)
+
+    def keep(self) -> str:
+        """Make its file an object; the object's name."""
+        assert self._file is not None
+        return self._file.keep()
+
+    def drop(self) -> None:
+        """It is not needed."""
+        if self._file is not None:
+            self._file.drop()
 
 
-class _NullSink:
+class _Nowhere:
     """Takes everything and keeps nothing: to learn whether an object can be pickled."""
 
     def write(self, data: Any, /) -> int:
         return 0
 
 
-def write(
-    sink: RestartableSink,
-    namespace: dict[str, Any],
-    place: dict[str, Any],
-    entries: dict[Key, Any],
-    suspects: Collection[Key],
-) -> tuple[dict[Key, int], dict[Key, str]]:
-    """Write what can be pickled of `entries`: the bytes that each added, and why the others could not be.
-
-    Each round writes all from the start, because the memo knows objects of a failed entry that are not in the stream.
-    The first failure therefore has all the others looked for, each alone; the `suspects`, those of the save before,
-    are looked at in advance. OSError if the sink fails.
-    """
-    left = {key: entries[key] for key in sorted(entries, key=lambda key: _rank(key, entries[key]))}
-    missing: dict[Key, str] = {}
-
-    def search(keys: Collection[Key]) -> None:
-        for key in keys:
-            why = _alone(namespace, left[key])
-            if why:
-                missing[key] = why
-                del left[key]
-
-    search([key for key in suspects if key in left])
-    searched = False
-    while True:
-        failed, why, sizes = _attempt(sink, namespace, place, left)
-        if failed is None:
-            return sizes, missing
-        missing[failed] = why
-        after = list(left)[list(left).index(failed) + 1 :]
-        del left[failed]
-        if not searched:
-            search(after)
-            searched = True
-
-
-def _rank(key: Key, value: Any) -> int:
-    """Modules first, then functions and classes, then the user's other names, then what surrounds them."""
-    if key.kind != "name":
-        return 3
-    kind = type(value)
-    return 0 if issubclass(kind, types.ModuleType) else 1 if issubclass(kind, (types.FunctionType, type)) else 2
-
-
-def _attempt(
-    sink: RestartableSink, namespace: dict[str, Any], place: dict[str, Any], entries: dict[Key, Any]
-) -> tuple[Key | None, str, dict[Key, int]]:
-    """One round: the first entry that failed and why, or the sizes of all."""
-    sink.restart()
-    pickler = _pickler(sink, namespace, {**place, "order": [tuple(key) for key in entries]})
-    sizes: dict[Key, int] = {}
-    for key, value in entries.items():
-        before = sink.size
-        try:
-            pickler.dump((tuple(key), value))
-        except Interrupted:
-            raise
-        except BaseException as error:
-            if sink.failure is not None:
-                raise sink.failure from None
-            return key, reason(error), {}
-        sizes[key] = sink.size - before
-    return None, "", sizes
-
-
-def _pickler(sink: Any, namespace: dict[str, Any], place: dict[str, Any]) -> StatePickler:
-    pickler = StatePickler(sink, namespace)
-    # First, while the memo is small: each copies it.
-    pickler.stand_in(rebuild.namespace, namespace)
-    pickler.stand_in(rebuild.builtin_names, rebuild.builtin_names())
-    pickler.dump(place)
-    return pickler
-
-
-def _alone(namespace: dict[str, Any], value: Any) -> str:
-    """Why this value cannot be pickled, or ""."""
+def dump(key: Key, value: Any, stream: Stream, pickler: StatePickler) -> str:
+    """Write an entry; "", or why it could not be pickled, and then the stream is of no use. OSError if that failed."""
     try:
-        _pickler(_NullSink(), namespace, {}).dump(value)
+        pickler.dump((tuple(key), value))
     except Interrupted:
         raise
-    except BaseException as error:
+    except (Exception, KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+        if stream.failure is not None:
+            raise stream.failure from None
+        return reason(error)
+    return ""
+
+
+def why_not(value: Any, namespace: dict[str, Any], definitions: dict[int, str], tables: Tables, *, forked: bool) -> str:
+    """Why this value cannot be pickled by itself, or ""."""
+    try:
+        StatePickler(_Nowhere(), namespace, definitions, tables, forked=forked).dump(value)
+    except Interrupted:
+        raise
+    except (Exception, KeyboardInterrupt, SystemExit, GeneratorExit) as error:
         return reason(error)
     return ""
 
 
 class _Loader(pickle.Unpickler):
-    """Finds the functions of `rebuild` under their fixed name, and the live namespace by its stand-in."""
+    """Finds the functions of `rebuild` under their fixed name, and the definitions by their slots."""
 
-    def __init__(self, file: Any, namespace: dict[str, Any]) -> None:
-        super().__init__(file)
-        self._namespace = namespace
+    def __init__(
+        self, file: Any, buffers: Iterable[memoryview], namespace: dict[str, Any], definitions: dict[str, Any]
+    ) -> None:
+        super().__init__(file, buffers=buffers)
+        self._namespace, self._definitions = namespace, definitions
+        self._inputs, self._outputs = namespace.get("_ih", []), namespace.get("_oh", {})
+        for _ in KNOWN:
+            self.load()
 
     def find_class(self, module: str, name: str, /) -> Any:
         if module != rebuild.ALIAS:
             return super().find_class(module, name)
-        return (lambda: self._namespace) if name == rebuild.namespace.__name__ else getattr(rebuild, name)
+        if name == rebuild.definition.__name__:
+            return self._definition
+        known = {"namespace": self._namespace, "inputs": self._inputs, "outputs": self._outputs}
+        return (lambda: known[name]) if name in known else getattr(rebuild, name)
+
+    def _definition(self, slot: str) -> Any:
+        try:
+            return self._definitions[slot]
+        except KeyError:
+            raise Unusable(f"needs {slot}, which is missing") from None
 
 
 class LoadFailed(Unusable):
-    """An entry did not load; the text names it."""
+    """An entry, `key`, did not load; the text says why."""
+
+    def __init__(self, key: Key, why: str) -> None:
+        super().__init__(why)
+        self.key = key
 
 
-def read(
+def load(
     file: Any,
+    buffers: Iterable[memoryview],
     namespace: dict[str, Any],
-    enter: Callable[[dict[str, Any]], Callable[[], None]],
-    commit: Callable[[], None],
-) -> dict[Key, Any]:
-    """Load all entries; those of kind "name" are bound in `namespace` at once.
-
-    `enter` gets the place first (directory, paths, environment), makes the process stand there and returns how to undo
-    it; `commit` is called at the end. On a failure, also of `commit`, that is undone, all bindings are taken back, and
-    LoadFailed is raised.
-    """
-    loader = _Loader(file, namespace)
-    before = dict(namespace)
-    undo: Callable[[], None] | None = None
-    at = "its beginning"
-    loaded: dict[Key, Any] = {}
-    try:
-        loader.load()  # the stand-in of the namespace
-        loader.load()  # and of the builtins
-        place = loader.load()
-        undo = enter(place)
-        for kind, name in place["order"]:
-            key = Key(kind, name)
-            at = key.label
+    definitions: dict[str, Any],
+    expected: list[Key],
+) -> Iterator[tuple[Key, Any]]:
+    """The entries of a stream, as they are loaded; LoadFailed, Interrupted. What defines fills `definitions` too."""
+    loader = _Loader(file, buffers, namespace, definitions)
+    for key in expected:
+        try:
             written, value = loader.load()
-            if key != written:
-                raise LoadFailed("its order is not as announced")
-            loaded[key] = value
-            if kind == "name":
-                namespace[name] = value
-        rebuild.finish()
-        commit()
-    except BaseException as error:
-        rebuild.forget()
-        namespace.clear()
-        namespace.update(before)
-        if undo is not None:
-            with contextlib.suppress(OSError):
-                undo()
-        if isinstance(error, Interrupted):
+        except Interrupted:
             raise
-        raise LoadFailed(f"{at} did not load ({reason(error)})") from None
-    return loaded
+        except BaseException as error:
+            raise LoadFailed(key, reason(error)) from None
+        if key != written:
+            raise LoadFailed(key, "its order is not as announced")
+        if key == DEFINITIONS:
+            definitions.update(value)
+        else:
+            yield key, value
+    rebuild.finish_stream()
