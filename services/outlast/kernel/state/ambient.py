@@ -1,26 +1,31 @@
 """What surrounds the variables and makes later cells right: where the process stands, and the libraries' own state.
 
 The place (`place`, `enter`) is needed before anything can load: imports depend on it. The surroundings (`surroundings`,
-`surround`) are entries of the stream like the variables, each left out by itself if it cannot be pickled.
+`surround`, `settle`) are entries of the stream like the variables, each left out by itself if it cannot be pickled.
+What a child of the kernel's would not have is read before the fork (`observe`), and what no checkpoint holds is told
+(`unsaved`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import importlib
-import linecache
+import contextvars
 import os
-import random
 import sys
-import warnings
 from collections.abc import Callable
 from typing import Any
 
-from . import baseline
+from . import baseline, loggers, module_state, patches, reports
+from .parts import PARTS
 from .stream import Key
 
 #: This package, which is on no path.
 _here = os.path.dirname(__file__)
+
+#: What was read in the kernel's own thread just before a fork.
+_observed: dict[Key, Any] = {}
+#: What is left to put back when a restore is over.
+_late: list[tuple[Callable[[Any], Any], Any]] = []
 
 
 def place() -> dict[str, Any]:
@@ -85,45 +90,84 @@ def enter(place: dict[str, Any], missing: dict[str, str]) -> Callable[[], None]:
     return undo
 
 
-def surroundings(namespace: dict[str, Any], shell: Any) -> dict[Key, Any]:
-    """The entries beside the variables; what a library does not give is not among them."""
-    entries: dict[Key, Any] = {}
-    for name, (capture, _) in _parts.items():
+def observe(namespace: dict[str, Any], shell: Any) -> None:
+    """To be called in the kernel's own thread just before a save, outside of `calm`."""
+    _observed.clear()
+    for name, part in PARTS.items():
+        if part.early:
+            with contextlib.suppress(Exception):
+                _observed[Key(name, name)] = part.capture()
+    for name, variable in list(namespace.items()):
+        if type(variable) is contextvars.ContextVar and isinstance(name, str):
+            with contextlib.suppress(LookupError):
+                _observed[Key("context variable", f"(value of {name})")] = variable, variable.get()
+    for look in (module_state.observe, lambda: reports.observe(namespace), lambda: _read_cells(namespace, shell)):
         with contextlib.suppress(Exception):
-            value = capture()
-            if value is not None:
-                entries[Key(name, name)] = value
+            look()
+
+
+def _read_cells(namespace: dict[str, Any], shell: Any) -> None:
     if shell is not None:
+        patches.observe(namespace, shell.user_ns.get("_ih"))
+
+
+def unsaved(namespace: dict[str, Any], shell: Any) -> dict[str, str]:
+    """What a cell has set up and a checkpoint does not hold, and why."""
+    return reports.unsaved(shell)
+
+
+def surroundings(namespace: dict[str, Any], shell: Any) -> dict[Key, Any]:
+    """The entries beside the variables, after `observe`; what a library does not give is not among them."""
+    entries = {key: value for key, value in _observed.items() if value is not None}
+    for name, part in PARTS.items():
+        if not part.early:
+            with contextlib.suppress(Exception):
+                value = part.capture()
+                if value is not None:
+                    entries[Key(name, name)] = value
+    for others in (
+        module_state.entries,
+        loggers.handlers,
+        patches.entries,
+        _figures,
+        lambda: _history(namespace, shell),
+    ):
         with contextlib.suppress(Exception):
-            numbers = dict(getattr(shell.compile, "_filename_map", {}))
-            entries[Key("history", "(history of cells)")] = shell.execution_count, list(shell.user_ns["_ih"]), numbers
-            for number, value in list(shell.user_ns["_oh"].items()):
-                entries[Key("output", f"Out[{int(number)}]")] = value
-            for name in ("_", "__", "___"):
-                if name in namespace:
-                    mine = namespace[name] is getattr(shell.displayhook, name, None)
-                    entries[Key("last output", name)] = (namespace[name], mine)
-    with contextlib.suppress(Exception):
-        for number, manager in sys.modules["matplotlib._pylab_helpers"].Gcf.figs.items():
-            entries[Key("figure", f"(figure {int(number)})")] = manager.canvas.figure
+            entries.update(others())
     return entries
+
+
+def _figures() -> dict[Key, Any]:
+    if "matplotlib._pylab_helpers" not in sys.modules:
+        return {}
+    managers = sys.modules["matplotlib._pylab_helpers"].Gcf.figs
+    return {
+        Key("figure", f"(figure {int(number)})"): manager.canvas.figure for number, manager in list(managers.items())
+    }
+
+
+def _history(namespace: dict[str, Any], shell: Any) -> dict[Key, Any]:
+    if shell is None:
+        return {}
+    numbers = dict(getattr(shell.compile, "_filename_map", {}))
+    found: dict[Key, Any] = {
+        Key("history", "(history of cells)"): (shell.execution_count, list(shell.user_ns["_ih"]), numbers)
+    }
+    for number, value in list(shell.user_ns["_oh"].items()):
+        found[Key("output", f"Out[{int(number)}]")] = value
+    for name in ("_", "__", "___"):
+        if name in namespace:
+            mine = namespace[name] is getattr(shell.displayhook, name, None)
+            found[Key("last output", name)] = (namespace[name], mine)
+    return found
 
 
 def surround(namespace: dict[str, Any], shell: Any, loaded: dict[Key, Any], missing: dict[str, str]) -> None:
     """Put the entries back; one that cannot be goes into `missing`, the rest holds."""
+    _late.clear()
     for key, value in loaded.items():
         try:
-            if key.kind in _parts:
-                _parts[key.kind][1](value)
-            elif shell is not None and key.kind == "history":
-                _set_history(shell, *value)
-            elif shell is not None and key.kind == "output":
-                number = int(key.name[4:-1])
-                shell.user_ns["_oh"][number] = namespace[f"_{number}"] = value
-            elif shell is not None and key.kind == "last output":
-                namespace[key.name] = value[0]
-                if value[1]:
-                    setattr(shell.displayhook, key.name, value[0])
+            _put_back(key, value, namespace, shell)
         except Exception as error:
             missing[key.label] = f"could not be put back ({type(error).__name__})"
     figures = {int(key.name[8:-1]): value for key, value in loaded.items() if key.kind == "figure"}
@@ -132,13 +176,56 @@ def surround(namespace: dict[str, Any], shell: Any, loaded: dict[Key, Any], miss
             _number_figures(figures)
         except Exception as error:
             missing["(figures)"] = f"could not be put back ({type(error).__name__})"
+    if shell is not None:
+        patches.skip(shell.user_ns.get("_ih"))
+
+
+def settle() -> None:
+    """To be called when a restore is over and nothing of `calm` holds any more; raises nothing."""
+    for put_back, value in _late:
+        with contextlib.suppress(Exception):
+            put_back(value)
+    _late.clear()
+
+
+def _put_back(key: Key, value: Any, namespace: dict[str, Any], shell: Any) -> None:
+    if key.kind in PARTS:
+        part = PARTS[key.kind]
+        if part.late:
+            _late.append((part.put_back, value))
+        else:
+            part.put_back(value)
+    elif key.kind == "context variable":
+        variable, content = value
+        variable.set(content)
+    elif key.kind in ("module", "module attribute", "module function"):
+        module_state.put_back(key, value)
+    elif key.kind == "patch":
+        patches.put_back(value)
+    elif key.kind == "logging handler":
+        loggers.add_handler(value)
+    elif shell is not None and key.kind == "history":
+        _set_history(shell, *value)
+    elif shell is not None and key.kind == "output":
+        number = int(key.name[4:-1])
+        shell.user_ns["_oh"][number] = namespace[f"_{number}"] = value
+    elif shell is not None and key.kind == "last output":
+        namespace[key.name] = value[0]
+        if value[1]:
+            setattr(shell.displayhook, key.name, value[0])
 
 
 def _set_history(shell: Any, counter: int, inputs: list[str], numbers: dict[str, int]) -> None:
     """`numbers`: the cell that a function's file name stands for, as tracebacks show it."""
     shell.execution_count = counter
     shell.user_ns["_ih"][:] = inputs
-    shell.history_manager.input_hist_raw[:] = inputs
+    manager = shell.history_manager
+    manager.input_hist_raw[:] = inputs
+    shell.user_ns.update((f"_i{number}", text) for number, text in enumerate(inputs) if number)
+    # The last one becomes `_i` with the next cell.
+    last = ["", "", "", "", *inputs][-4:]
+    manager._iii, manager._ii, manager._i, manager._i00 = last
+    shell.user_ns.update(_iii=last[0], _ii=last[1], _i=last[2])
     getattr(shell.compile, "_filename_map", {}).update(numbers)
 
 
@@ -151,87 +238,3 @@ def _number_figures(figures: dict[int, Any]) -> None:
         manager = by_figure[id(figure)]
         manager.num = number
         pyplot._set_new_active_manager(manager)
-
-
-def _loaded(name: str) -> Any:
-    """A module that a cell has loaded; KeyError (the part is then left out) if none has."""
-    return sys.modules[name]
-
-
-def _submodules() -> list[str]:
-    return [name for name in list(sys.modules) if "." in name and name not in baseline.modules]
-
-
-def _import_submodules(names: list[str]) -> None:
-    """Those of packages that are loaded here: `import xml` alone does not give `xml.etree.ElementTree`."""
-    for name in names:
-        if name not in sys.modules and name.rpartition(".")[0] in sys.modules:
-            with contextlib.suppress(Exception):
-                importlib.import_module(name)
-
-
-def _sources() -> dict[str, Any]:
-    """The text of cells, for tracebacks and `inspect.getsource`: the entries that have no file behind them."""
-    return {
-        name: entry for name, entry in list(linecache.cache.items()) if len(entry) == 4 and not os.path.exists(name)
-    }
-
-
-def _numpy_printing() -> dict[str, Any]:
-    options: dict[str, Any] = dict(_loaded("numpy").get_printoptions())
-    options.pop("override_repr", None)
-    return options
-
-
-def _pandas_options() -> dict[str, Any]:
-    pandas, config = _loaded("pandas"), _loaded("pandas._config.config")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return {
-            name: pandas.get_option(name)
-            for name, option in config._registered_options.items()
-            if name not in config._deprecated_options and pandas.get_option(name) != option.defval
-        }
-
-
-def _set_pandas_options(options: dict[str, Any]) -> None:
-    pandas = importlib.import_module("pandas")
-    for name, value in options.items():
-        pandas.set_option(name, value)
-
-
-def _matplotlib_settings() -> dict[str, Any]:
-    matplotlib = _loaded("matplotlib")
-    defaults = matplotlib.rcParamsDefault
-    return {
-        name: value
-        for name, value in dict.items(matplotlib.rcParams)
-        if dict.get(defaults, name) != value and (name != "backend" or isinstance(value, str))
-    }
-
-
-def _set_filters(filters: list[Any]) -> None:
-    warnings.filters[:] = filters  # type: ignore[index]  # typed as a Sequence; it is a list
-    warnings._filters_mutated()  # type: ignore[attr-defined]  # what every change of the list calls
-
-
-#: Parts of the surroundings: how each is read and put back.
-_parts: dict[str, tuple[Callable[[], Any], Callable[[Any], Any]]] = {
-    "(imported submodules)": (_submodules, _import_submodules),
-    "(sources of cells)": (_sources, linecache.cache.update),
-    "(warning filters)": (lambda: list(warnings.filters), _set_filters),
-    "(numpy print options)": (
-        _numpy_printing,
-        lambda options: importlib.import_module("numpy").set_printoptions(**options),
-    ),
-    "(pandas options)": (_pandas_options, _set_pandas_options),
-    "(matplotlib settings)": (
-        _matplotlib_settings,
-        lambda settings: importlib.import_module("matplotlib").rcParams.update(settings),
-    ),
-    "(state of random)": (random.getstate, random.setstate),
-    "(state of numpy.random)": (
-        lambda: _loaded("numpy.random").get_state(),
-        lambda state: importlib.import_module("numpy.random").set_state(state),
-    ),
-}

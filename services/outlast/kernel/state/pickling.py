@@ -7,6 +7,7 @@ lost. The functions that a stream calls are in `rebuild.py`.
 from __future__ import annotations
 
 import _thread
+import contextvars
 import copyreg
 import functools
 import gc
@@ -347,6 +348,14 @@ class StatePickler(pickle.Pickler):
             return self._own(obj)
         return rebuild.new_type, (obj.__name__, obj.__supertype__), dict(vars(obj))
 
+    def _context_variable(self, obj: Any) -> Any:
+        """A new one with the same name and default, which an empty context tells; its value is `ambient`'s part."""
+        try:
+            default = contextvars.Context().run(obj.get)
+        except LookupError:
+            return contextvars.ContextVar, (obj.name,)
+        return rebuild.context_variable, (obj.name, default)
+
     def _view(self, obj: Any) -> Any:
         """`d.keys()` and the like stay views of `d`."""
         (mapping,) = gc.get_referents(obj)
@@ -420,6 +429,7 @@ _reducers_by_base: dict[type, Reducer] = {
     type(_thread.RLock()): StatePickler._reentrant_lock,
     _lru_wrapper: StatePickler._cached,
     typing.NewType: StatePickler._new_type,
+    contextvars.ContextVar: StatePickler._context_variable,
     typing.TypeVar: StatePickler._type_variable,
     typing.ParamSpec: StatePickler._parameter,
     typing.TypeVarTuple: StatePickler._parameter,

@@ -6,6 +6,7 @@ A function's arguments are part of the format: whoever changes one counts the fo
 from __future__ import annotations
 
 import contextlib
+import contextvars
 import functools
 import importlib
 import io
@@ -217,6 +218,10 @@ def cached(wrapped: Callable[..., Any], maxsize: int | None, typed: bool) -> Any
 
 def new_type(name: str, supertype: Any) -> Any:
     return typing.NewType(name, supertype)
+
+
+def context_variable(name: str, default: Any) -> Any:
+    return contextvars.ContextVar(name, default=default)
 
 
 def view(mapping: dict[Any, Any], method: str) -> Any:
