@@ -14,7 +14,7 @@ from outlast.queue.signals import StopRequests
 
 log = logging.getLogger(__name__)
 
-#: Seconds beyond the drain's grace after which a child that was asked to stop is killed.
+#: Seconds beyond the drain's grace, which a cell gets and then its save, after which a child that goes on is killed.
 STOP_SECONDS = 10.0
 
 
@@ -37,6 +37,7 @@ def watch(child: Child, job: str, pulse: Pulse, stop: StopRequests, drain_grace:
     cancel on `stop-job`; killed if it does not end in time.
     """
     lease = pulse.lease
+    patience = 2 * drain_grace + STOP_SECONDS
     drained = stopped = False
     deadline: float | None = None
 
@@ -47,7 +48,7 @@ def watch(child: Child, job: str, pulse: Pulse, stop: StopRequests, drain_grace:
             child.kill()
         elif command.get("command") == "stop-job" and command.get("job_id") == job and not stopped:
             stopped = True
-            deadline = time.monotonic() + drain_grace + STOP_SECONDS
+            deadline = time.monotonic() + patience
             child.signal(signal.SIGUSR1)
 
     pulse.on_command = obey
@@ -55,7 +56,7 @@ def watch(child: Child, job: str, pulse: Pulse, stop: StopRequests, drain_grace:
         while not child.ended:
             if stop and not drained:
                 drained = True
-                deadline = deadline or time.monotonic() + drain_grace + STOP_SECONDS
+                deadline = deadline or time.monotonic() + patience
                 child.signal(signal.SIGTERM)
             if deadline is not None and time.monotonic() >= deadline:
                 log.error("child.killed", extra={"job": job, "why": "it did not stop in time"})
