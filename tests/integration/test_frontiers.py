@@ -71,6 +71,34 @@ def test_a_cell_whose_state_is_pending_runs_again_for_it_before_the_model_is_ask
     assert ran(fleet, "s") == ["1"]
 
 
+def test_a_note_that_a_second_death_kept_from_the_model_is_told_by_the_attempt_after_it(start: Start) -> None:
+    code, text = cell(1, "print('one')"), "All done, it was one."
+    fleet = start(script(code, answer=text))
+    again = [r.CellInterrupted(1, "death", "it died"), r.CellReplayed(1), r.CellStarted(1, "python")]
+    pending = [replied(code), r.CellStarted(1, "python"), r.CellFinished(1, "ok", "one\n"), r.ReplyDelta(text[:8])]
+    write(fleet, *pending, *again, r.StateSaved(1, "", error="the disk is full", output="two\n"))
+    fleet.start_worker("worker-1")
+    fleet.enqueue("s")
+    state = over(fleet)
+    order = [name for name in types(fleet.log("s").read()) if name in ("reply.discarded", "note.added")]
+    assert order == ["reply.discarded", "note.added", "note.added"]
+    assert [said.kind for said in state.said] == ["user", "reply", "output", "note", "note", "reply"]
+    assert "the disk is full" in state.said[3].text and state.said[4].text.endswith(":\ntwo\n")
+    assert state.answer == text and ran(fleet, "s") == []
+
+
+def test_a_cell_runs_again_for_its_state_as_what_it_ran_as_the_first_time(start: Start) -> None:
+    code = cell(1, "print('the text of the reply')")
+    fleet = start(script(code))
+    started = r.CellStarted(1, "python", code="open('ran.txt', 'a').write('unwrapped')\nprint('one')")
+    write(fleet, replied(code), started, r.CellFinished(1, "ok", "one\n"))
+    fleet.start_worker("worker-1")
+    fleet.enqueue("s")
+    assert over(fleet).answer == "All done."
+    assert ran(fleet, "s") == ["unwrapped"]
+    assert "note.added" not in types(fleet.log("s").read())
+
+
 def test_a_message_to_a_session_that_was_stopped_in_a_cell_is_read_before_the_cell_could_run_again(
     start: Start,
 ) -> None:

@@ -35,11 +35,12 @@ class Slow:
         self.hold = Hold(session, writer, self.log.read(), "w")
         self.stop = StopSignal()
         self.workspace = Workspace.open(settings, session)
+        others = set(psutil.Process().children(recursive=True))
         self.cells = Cells(self.hold, self.workspace, settings, Policy(), self.stop)
         self.hold.append(reply(SLOW))
         # As Open Interpreter's loop does it.
         self.output = self.cells.run(*self.hold.state.code)
-        self.processes = psutil.Process().children(recursive=True)
+        self.processes = set(psutil.Process().children(recursive=True)) - others
 
     def let_go(self) -> None:
         (self.workspace.files / "saved").touch()
