@@ -6,6 +6,7 @@ can be looked at, that is looked at after it (`_AFTER`).
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -151,6 +152,11 @@ def _the_files_are_here(stack: Stack) -> None:
     assert (stack.directory / "results/chart.png").read_bytes() == b"\x89PNG"
 
 
+def _the_variables_are_listed(stack: Stack) -> None:
+    told = json.loads(stack.outlast("state", "sales", "--cell", "1").stdout)
+    assert {each["name"]: each["type"] for each in told["variables"]}["total"] == "int"
+
+
 def _one_container_has_four_workers(stack: Stack) -> None:
     [worker] = stack.containers("worker")
     assert "OUTLAST_WORKERS=4" in stack.inspect(worker)["Config"]["Env"]
@@ -224,6 +230,7 @@ _AFTER: dict[str, Callable[[Stack], None]] = {
     "Run it on a GPU host": _it_is_up,
     "Use it": _sales_is_done,
     "I want the files of a session": _the_files_are_here,
+    "What variables does a session have?": _the_variables_are_listed,
     "I want to restart a service": _it_is_up,
     "I want to upgrade": _it_is_up,
     "I want more sessions at a time": _one_container_has_four_workers,

@@ -36,16 +36,18 @@ def stack(start: Path) -> Path | None:
 
 
 @contextmanager
-def asked(arguments: Sequence[str], session: str, workspaces: str) -> Iterator[IO[bytes]]:
+def asked(arguments: Sequence[str], session: str, workspaces: str, instead: str = "files") -> Iterator[IO[bytes]]:
     """The output of `outlast <arguments>` in the worker container, which is ended with the block.
 
-    Its complaints are passed on. Trouble if there is no stack here, or if the command fails, however much was read.
+    Its complaints are passed on. Trouble if there is no stack here, or if the command fails, however much was read;
+    `instead` is the command that is proposed where there is none.
     """
     directory = stack(Path.cwd())
     if directory is None:
+        name = one_line(session)
         raise Trouble(
-            f"session {one_line(session)} has no workspace below {one_line(workspaces, 200)} on this machine; in the "
-            f"directory of the stack's compose.yaml: docker compose exec {SERVICE} outlast files {one_line(session)}"
+            f"session {name} has no workspace below {one_line(workspaces, 200)} on this machine; in the directory of "
+            f"the stack's compose.yaml: docker compose exec {SERVICE} outlast {instead} {name}"
         )
     command = ["docker", "compose", "exec", "-T", SERVICE, "outlast", *arguments]
     with tempfile.TemporaryFile() as errors:

@@ -19,7 +19,7 @@ import redis
 from ..errors import LogDamaged, RedisAway, SettingsError
 from ..log.patience import refusal_of_login
 from ..settings import Settings
-from . import copying, examining, files, following, listing, showing, verifying
+from . import copying, examining, files, following, listing, showing, variables, verifying
 from .output import Output, Trouble, complain
 from .source import Source, reason
 from .text import one_line
@@ -35,6 +35,11 @@ _EXAMPLES = {
     "list": ("outlast list", "outlast list --all --json | jq -r 'select(.state == \"failed\") | .session'"),
     "show": ("outlast show sales", "outlast show --json sales | jq .attempts"),
     "logs": ("outlast logs sales", "outlast logs -f sales", "outlast logs --json sales > sales.jsonl"),
+    "state": (
+        "outlast state sales                          # as of the newest cell that has a checkpoint",
+        "outlast state sales --cell 3",
+        "outlast state --json sales | jq -r '.variables[] | select(.bytes > 1e6) | .name'",
+    ),
     "files": ("outlast files sales", "outlast files --json sales | jq -r .path"),
     "cp": (
         "outlast cp sales:report.pdf .",
@@ -47,6 +52,11 @@ _EXAMPLES = {
     "verify": ("outlast verify sales", "outlast verify --all", "outlast verify --file sales.jsonl"),
 }
 
+_STATE = """\
+Nothing is loaded: it is read from the checkpoint's manifest, of which the newest 50 cells' are kept, and only if it has
+the digest that the session's log names. Sizes are those of the variables by themselves; what they share is stored once.
+Where the workspaces are not on this machine, the worker container of the stack in this directory is asked.
+"""
 
 _CP = """\
 PATH is as the session's own code writes it, and as `outlast files` lists it: relative to its working directory, or
@@ -91,6 +101,9 @@ def parser() -> argparse.ArgumentParser:
     sub = command("logs", "the records of a session, one a line")
     sub.add_argument("session", metavar="ID")
     sub.add_argument("-f", "--follow", action="store_true", help="go on until the session closes, with live output")
+    sub = command("state", "the variables of a session as of a cell: names, types, sizes, and what is missing", _STATE)
+    sub.add_argument("session", metavar="ID")
+    sub.add_argument("--cell", type=_count, metavar="N", help="as of the end of cell N (default: the newest saved)")
     sub = command("files", "the files of a session, and which cell an artifact is from")
     sub.add_argument("session", metavar="ID")
     sub.add_argument("--limit", type=_count, default=1000, metavar="N", help="files at most (default 1000)")
@@ -160,7 +173,7 @@ def _ask(given: argparse.Namespace, out: Output) -> int:
     url = given.settings.redis_url
     run: Any = {
         "list": listing.run, "show": showing.run, "logs": following.run, "verify": verifying.run, "files": files.run,
-        "cp": copying.run,
+        "cp": copying.run, "state": variables.run,
     }[given.command]  # fmt: skip
     try:
         source = Source(url)

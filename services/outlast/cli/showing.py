@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -11,27 +12,33 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
+from ..kernel.listing import Listing
 from ..settings import Settings
 from .history import AttemptHistory, CellHistory, History, history
 from .lines import STYLES, clock
 from .output import Output
 from .source import Source
 from .text import ago, duration, last_line, one_line, plural, printable, size
+from .variables import glance
+
+#: Variables that are named; `outlast state` lists all.
+_NAMED = 5
 
 
 def run(given: argparse.Namespace, source: Source, out: Output) -> int:
     """Print what there is to know; 0."""
     past = history(given.session, source.known(given.session).read())
     files = Path(given.settings.workspaces) / given.session
+    listings = glance(given.settings.workspaces, given.session, past.cells)
     if out.json:
-        out.emit(summary(past))
+        out.emit(summary(past, listings))
     else:
-        _show(past, given.settings, files, out)
+        _show(past, listings, given.settings, files, out)
     return 0
 
 
-def summary(past: History) -> dict[str, Any]:
-    """The session as one JSON object."""
+def summary(past: History, listings: Mapping[int, Listing]) -> dict[str, Any]:
+    """The session as one JSON object. `listings`: what is known of the checkpoints of which cells."""
     opened = past.now.opened
     return {
         "session": past.session,
@@ -47,11 +54,26 @@ def summary(past: History) -> dict[str, Any]:
         "turns": past.now.total_turns,
         "seconds": round(past.now.seconds, 3),
         "attempts": [_attempt(item) for item in past.attempts],
-        "cells": [asdict(cell) for cell in past.cells],
+        "cells": [_cell(cell, listings.get(cell.number)) for cell in past.cells],
+        "variables": _variables(listings),
         "notes": past.notes,
         "refused": [asdict(item) for item in past.refused],
         "answer": past.now.answer if past.finished else "",
     }
+
+
+def _cell(cell: CellHistory, listing: Listing | None) -> dict[str, Any]:
+    return asdict(cell) | {"pending": cell.pending} | ({"state_bytes": listing.bytes} if listing else {})
+
+
+def _variables(listings: Mapping[int, Listing]) -> dict[str, Any] | None:
+    if not listings:
+        return None
+    newest = listings[max(listings)]
+    return {
+        "cell": newest.cell, "bytes": newest.bytes, "saved": {each.name: each.bytes for each in newest.variables},
+        "missing": dict(newest.missing),
+    }  # fmt: skip
 
 
 def _attempt(item: AttemptHistory) -> dict[str, Any]:
@@ -64,7 +86,7 @@ def _attempt(item: AttemptHistory) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _show(past: History, settings: Settings, files: Path, out: Output) -> None:
+def _show(past: History, listings: Mapping[int, Listing], settings: Settings, files: Path, out: Output) -> None:
     now = time.time()
     out.console.print(Text.assemble((printable(past.session), "bold"), "  ", (past.state, STYLES.get(past.state, ""))))
     if past.waiting or past.reason:
@@ -81,7 +103,7 @@ def _show(past: History, settings: Settings, files: Path, out: Output) -> None:
     _attempts(past, out)
     if past.cells:
         out.line("")
-        _cells(past, out)
+        _cells(past, listings, out)
     _artifacts(past, settings, files, out)
     for note in past.notes:
         out.line("")
@@ -131,7 +153,7 @@ def found(item: AttemptHistory) -> str:
     return "; ".join(parts)
 
 
-def _cells(past: History, out: Output) -> None:
+def _cells(past: History, listings: Mapping[int, Listing], out: Output) -> None:
     table = Table(box=None, pad_edge=False, header_style="dim", expand=True)
     table.add_column("CELL", justify="right")
     table.add_column("LANGUAGE", no_wrap=True)
@@ -147,13 +169,13 @@ def _cells(past: History, out: Output) -> None:
             first_line(cell),
             Text(cell.status + _again(cell), style=STYLES.get(cell.status, "")),
             duration(cell.seconds) if cell.seconds else "",
-            _state(cell),
+            _state(cell, listings.get(cell.number)),
             last_line(cell.output, 100),
         )
     out.console.print(table)
+    for (name, why), cells in _missing(past).items():
+        out.line(f"{cells}: {one_line(name)} is not in the checkpoint ({one_line(why, 160)})", "yellow")
     for cell in past.cells:
-        for name, why in cell.missing.items():
-            out.line(f"cell {cell.number}: {one_line(name)} is not in the checkpoint ({one_line(why)})", "yellow")
         for cause in cell.causes:
             out.line(f"cell {cell.number} was interrupted: {one_line(cause, 300)}", "yellow")
         if cell.second_output is not None:
@@ -161,6 +183,25 @@ def _cells(past: History, out: Output) -> None:
             out.line(f"cell {cell.number} printed something else when it ran again: {other}", "yellow")
         if cell.state_error:
             out.line(f"cell {cell.number} left no checkpoint: {one_line(cell.state_error, 300)}", "yellow")
+    if listings:
+        newest = listings[max(listings)]
+        named = [f"{one_line(each.name, 40)} ({size(each.bytes)})" for each in newest.variables[:_NAMED]]
+        more = len(newest.variables) - len(named)
+        names = ", ".join(named) + (f" and {more} more" if more else "") if named else "none"
+        which = f"`outlast state {one_line(past.session)}` tells more"
+        out.line(f"variables as of cell {newest.cell}: {names}; {which}", "dim")
+
+
+def _missing(past: History) -> dict[tuple[str, str], str]:
+    """Name and reason → the cells whose checkpoints lack it: `cell 2`, `3 cells, 2 to 7`."""
+    lacking: dict[tuple[str, str], list[int]] = {}
+    for cell in past.cells:
+        for missing in cell.missing.items():
+            lacking.setdefault(missing, []).append(cell.number)
+    return {
+        missing: f"cell {cells[0]}" if len(cells) == 1 else f"{len(cells)} cells, {cells[0]} to {cells[-1]}"
+        for missing, cells in lacking.items()
+    }
 
 
 def first_line(cell: CellHistory) -> str:
@@ -174,12 +215,13 @@ def _again(cell: CellHistory) -> str:
     return f", ran {cell.runs} times" if cell.runs > 1 else ""
 
 
-def _state(cell: CellHistory) -> str:
+def _state(cell: CellHistory, listing: Listing | None) -> str:
     if cell.state_error:
         return "lost"
     if not cell.checkpoint:
         return "pending" if cell.pending else ""
-    return f"saved, {len(cell.missing)} missing" if cell.missing else "saved"
+    much = size(listing.bytes) if listing else "saved"
+    return f"{much}, {len(cell.missing)} missing" if cell.missing else much
 
 
 def _artifacts(past: History, settings: Settings, files: Path, out: Output) -> None:

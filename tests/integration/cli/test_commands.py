@@ -195,7 +195,7 @@ def test_logs_f_follows_until_the_session_closes(connection: redis.Redis, capsys
     assert [row["id"] for row in lines(capsys)] == [str(record.id) for record in log.read()]
 
 
-@pytest.mark.parametrize("command", ["show", "logs", "verify"])
+@pytest.mark.parametrize("command", ["show", "logs", "state", "verify"])
 def test_an_unknown_session_is_one_sentence_and_exit_code_1(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([command, "nobody"]) == 1
     assert capsys.readouterr().err == (
@@ -232,7 +232,7 @@ def test_wrong_usage_exits_with_code_2(arguments: list[str]) -> None:
         main(arguments)
 
 
-@pytest.mark.parametrize("command", ["list", "show", "logs", "verify"])
+@pytest.mark.parametrize("command", ["list", "show", "logs", "state", "verify"])
 def test_every_command_has_help_with_examples(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         main([command, "--help"])

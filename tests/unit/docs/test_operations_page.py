@@ -73,7 +73,7 @@ def test_every_outlast_command_has_arguments_that_outlast_takes() -> None:
     checked = [arguments for command in SHOWN if (arguments := inside(command.text, "outlast")) is not None]
     for arguments in checked:
         parser().parse_args(arguments)
-    assert {"list", "show", "logs", "files", "cp", "verify"} <= {arguments[0] for arguments in checked}
+    assert {"list", "show", "logs", "state", "files", "cp", "verify"} <= {arguments[0] for arguments in checked}
 
 
 @pytest.mark.parametrize("settings", [step for step in steps(OPERATIONS) if isinstance(step, Settings)], ids=str)
