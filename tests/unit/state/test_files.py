@@ -235,6 +235,7 @@ def test_only_the_newest_three_can_be_restored_and_nothing_foreign_is_touched(ke
         steps += [["cell", f"import numpy as np; big = np.arange({cell}, 20_000)"]]
         steps += [["save", str(kernels.checkpoints), cell]]
     saves = kernels.run(*steps)[1::2]
+    assert [save["error"] for save in saves] == [""] * len(saves)
     names = [save["manifest"] for save in saves]
     assert _manifests(kernels) == {"note.txt", *names[-52:]}
     assert len(_objects(kernels)) == 4

@@ -29,7 +29,7 @@ _depth = 4
 
 
 class Alone:
-    """An array that is written as if nobody shared its memory."""
+    """An array, of numpy or pandas, that is written as if nobody else had it."""
 
     def __init__(self, values: Any) -> None:
         self.values = values
@@ -109,7 +109,8 @@ def _owner(obj: Any) -> tuple[Any, bool]:
         known = known or sys.getrefcount(base) > _only_its_own
         at = base
     _require_memory(at.base)
-    return at, known and _is_contiguous(at)
+    # A view may be larger than what it looks at: a number that was broadcast, say.
+    return at, (known or obj.nbytes > at.nbytes) and _is_contiguous(at)
 
 
 def _over(obj: Any) -> Any:
@@ -130,8 +131,9 @@ def detached(reduced: Any, depth: int = _depth) -> Any:
     if type(reduced) is dict and depth:
         values = {key: detached(value, depth - 1) for key, value in reduced.items()}
         return reduced if all(map(operator.is_, values.values(), reduced.values())) else values
-    numpy = sys.modules.get("numpy")
-    return Alone(reduced) if numpy is not None and type(reduced) is numpy.ndarray else reduced
+    pandas = sys.modules["pandas"]
+    own = type(reduced) is _numpy().ndarray or isinstance(reduced, pandas.api.extensions.ExtensionArray)
+    return Alone(reduced) if own else reduced
 
 
 def _require_memory(base: Any) -> None:

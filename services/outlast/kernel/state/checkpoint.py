@@ -35,6 +35,8 @@ _base = ""
 _suspects: list[Key] = []
 #: What a child died of, as long as the name stands for the same object: its id, and the reason.
 _deadly: dict[Key, tuple[int, str]] = {}
+#: What a child was at, with the object's id, when somebody killed it: perhaps for want of memory, perhaps by chance.
+_doubtful: dict[Key, int] = {}
 #: Whether something is among the variables that only the kernel itself can save.
 _needs_kernel = False
 
@@ -83,6 +85,15 @@ def write(
 
 def _by_child(work: _Work, deadline: float) -> tuple[dict[str, Any], float]:
     """The answer of a child, and how long its fork took. What kills a child is left out of the next one's work."""
+    for_now: list[Key] = []
+    try:
+        return _without_the_deadly(work, deadline, for_now)
+    finally:
+        for key in for_now:
+            del _deadly[key]
+
+
+def _without_the_deadly(work: _Work, deadline: float, for_now: list[Key]) -> tuple[dict[str, Any], float]:
     for tries in range(1, _tries + 1):
         note = Note()
 
@@ -102,7 +113,12 @@ def _by_child(work: _Work, deadline: float) -> tuple[dict[str, Any], float]:
             key = Key(kind, name)
             if tries == _tries or not kind or key in _deadly:
                 raise Unusable(ended.how) from None
-            _deadly[key] = id(work.namespace.get(name)), f"could not be saved: {ended.how}"
+            number = id(work.namespace.get(name))
+            _deadly[key] = number, f"could not be saved: {ended.how}"
+            if ended.was_killed and _doubtful.get(key) != number:
+                # Once more with the next cell.
+                _doubtful[key] = number
+                for_now.append(key)
     raise AssertionError("unreachable")
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import types
 from enum import Enum
-from typing import Any
+from typing import Any, TypedDict
 
 import cloudpickle.cloudpickle as cloud
 
@@ -31,8 +31,11 @@ def reduce(obj: type) -> Any:
         bases = obj.__bases__
         if "__orig_bases__" in obj.__dict__:
             given["__orig_bases__"] = obj.__dict__["__orig_bases__"]
-    elif "__orig_bases__" in obj.__dict__:
-        attributes["__orig_bases__"] = obj.__dict__["__orig_bases__"]
+    elif metaclass is type(TypedDict("_", {})):  # type: ignore[operator]  # its metaclass has no public name
+        # What this metaclass makes of bases and annotations is among the attributes already.
+        attributes["__orig_bases__"] = obj.__dict__.get("__orig_bases__", ())
+        plain = metaclass, name, obj.__bases__, given
+        return rebuild.plain_class, plain, (_in_order(obj, attributes), {}), None, None, rebuild.class_state
     made = metaclass, name, bases, given, *_untracked
     return made_by, made, (_in_order(obj, attributes), {}), None, None, rebuild.class_state
 

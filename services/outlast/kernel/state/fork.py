@@ -1,8 +1,8 @@
 """Work in a forked child, of which nothing but its answer comes back.
 
 The child has all objects of the process as of one moment, and whatever they do while they are pickled (hang, crash,
-change one another, print) they do to themselves. It is niced; it leaves by `os._exit`, and so ends no thread, runs no
-exit function and touches no socket of the kernel's.
+change one another, print) they do to themselves. If it takes long it makes way for others; it leaves by `os._exit`, and
+so ends no thread, runs no exit function and touches no socket of the kernel's.
 
 The fork takes longer the more memory the process has mapped: 0.6 ms for an empty kernel, some 5 ms for 8 GB of arrays.
 """
@@ -23,8 +23,12 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from .refusal import reason
+
 #: Bytes of C stack, and depth of Python's calls that it is enough for: structures nested 20,000 deep can be pickled.
 _stack_bytes, _deepest = 512 << 20, 150_000
+#: Seconds after which a child makes way for others: somebody waits for a short save, and nobody for a long one.
+_short_seconds, _niceness = 0.05, 10
 #: The depth that any stack is enough for.
 _usual_depth = 3000
 #: Bytes of the note that a child keeps about what it does.
@@ -33,11 +37,11 @@ _length_bytes = 8
 
 
 class ChildEnded(Exception):
-    """The child ended without an answer: `how` in words, and `note`, what it was doing."""
+    """The child ended without an answer: `how` in words, `note`, what it was doing, and whether others killed it."""
 
-    def __init__(self, how: str, note: str) -> None:
+    def __init__(self, how: str, note: str, *, was_killed: bool = False) -> None:
         super().__init__(how)
-        self.how, self.note = how, note
+        self.how, self.note, self.was_killed = how, note, was_killed
 
 
 class Answer(NamedTuple):
@@ -89,10 +93,15 @@ def in_child(work: Callable[[], Any], note: Note, deadline: float) -> Answer:
             os.kill(pid, signal.SIGKILL)
         _, status = os.waitpid(pid, 0)
         reaped = True
+        code = os.waitstatus_to_exitcode(status)
+        if text is None:
+            raise ChildEnded(f"it took longer than {deadline:g} s", note.read())
         if not text:
-            how = f"it took longer than {deadline:g} s" if text is None else _ending(os.waitstatus_to_exitcode(status))
-            raise ChildEnded(how, note.read())
-        return Answer(json.loads(text), pause)
+            raise ChildEnded(_ending(code), note.read(), was_killed=code == -signal.SIGKILL)
+        value, why = json.loads(text)
+        if why:
+            raise ChildEnded(why, note.read())
+        return Answer(value, pause)
     finally:
         os.close(read_end)
         if not reaped:
@@ -128,21 +137,24 @@ def _child(work: Callable[[], Any], write_end: int) -> None:
         # An interrupt is for the kernel, which then ends this process.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        with contextlib.suppress(OSError):
-            os.nice(10)
-        answer = json.dumps(_with_deep_stack(work)).encode()
-        data = memoryview(len(answer).to_bytes(_length_bytes, "little") + answer)
+        try:
+            text = json.dumps([_with_deep_stack(work), ""])
+        except MemoryError:
+            code = 2
+            raise
+        except Exception as error:
+            text = json.dumps([None, reason(error)])
+        data = memoryview(len(text).to_bytes(_length_bytes, "little") + text.encode())
         while data:
             data = data[os.write(write_end, data) :]
         code = 0
-    except MemoryError:
-        code = 2
     finally:
         os._exit(code)
 
 
 def _with_deep_stack(work: Callable[[], Any]) -> Any:
     """In a thread whose stack holds what is nested deeply; without one if memory is short."""
+    worker: list[int] = []
     results: list[Any] = []
     errors: list[BaseException] = []
 
@@ -150,12 +162,22 @@ def _with_deep_stack(work: Callable[[], Any]) -> Any:
     context = contextvars.copy_context()
 
     def run() -> None:
+        worker.append(threading.get_native_id())
         try:
             results.append(context.run(work))
         except BaseException as error:
             errors.append(error)
 
     depth = sys.getrecursionlimit()
+
+    def make_way(number: int, frame: Any) -> None:
+        for thread in worker:
+            # Ended meanwhile, perhaps.
+            with contextlib.suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, thread, _niceness)
+
+    signal.signal(signal.SIGALRM, make_way)
+    signal.setitimer(signal.ITIMER_REAL, _short_seconds)
     try:
         threading.stack_size(_stack_bytes)
         thread = threading.Thread(target=run)

@@ -109,7 +109,7 @@ def collect(directory: str, current: str, base: str) -> None:
         newest_first = [name for _, _, name in sorted(older, reverse=True)]
         for name in newest_first[_kept_manifests:]:
             _remove(place / name)
-        restorable = [current, *([base] if base else []), *newest_first][:kept_checkpoints]
+        restorable = list(dict.fromkeys([current, *([base] if base else []), *newest_first]))[:kept_checkpoints]
         objects.collect(objects_of(directory), _objects_named_by(place, restorable))
 
 

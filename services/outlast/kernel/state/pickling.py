@@ -180,7 +180,11 @@ class StatePickler(pickle.Pickler):
         return self._own(obj) if reduced is None else reduced
 
     def _alone(self, obj: Alone) -> Any:
-        return arrays.reduce_alone(obj.values)
+        if type(obj.values) is sys.modules["numpy"].ndarray:
+            return arrays.reduce_alone(obj.values)
+        reduced = self._of_pandas(obj.values)
+        # Pickle takes that function only for an object of the very class that it makes.
+        return (rebuild.new, *reduced[1:]) if reduced[0] is getattr(copyreg, "__newobj__") else reduced  # noqa: B009  # typeshed leaves it out
 
     def _given(self, obj: Given) -> Any:
         return obj.reduced
@@ -228,7 +232,7 @@ class StatePickler(pickle.Pickler):
                 require_importable(module, self._importable)
         elif len(reduced) == 2 or (len(reduced) == 3 and reduced[2] is None):
             # What is written in C describes its own part, and forgets what a subclass has added.
-            attributes = getattr(obj, "__dict__", None)
+            attributes = _attributes(obj)
             if attributes and isinstance(_attribute(type(obj), "__reduce__"), types.MethodDescriptorType):
                 return reduced[0], reduced[1], dict(attributes), None, None, rebuild.bare_state
         return reduced
@@ -375,6 +379,15 @@ class StatePickler(pickle.Pickler):
 def _library(kind: type) -> str:
     """The first part of its module's name, without asking its metaclass."""
     return str(_module_of(kind)).partition(".")[0]
+
+
+def _attributes(obj: Any) -> dict[str, Any]:
+    """The object's own, and not those of what it stands for."""
+    try:
+        found: dict[str, Any] = object.__getattribute__(obj, "__dict__")
+    except AttributeError:
+        return {}
+    return found
 
 
 _module_of = type.__dict__["__module__"].__get__

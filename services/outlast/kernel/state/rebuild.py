@@ -102,6 +102,11 @@ def masked(data: Any, mask: Any, state: dict[str, Any]) -> Any:
     return made
 
 
+def new(kind: type, *arguments: Any) -> Any:
+    """As `copyreg.__newobj__`, which pickle takes only for an object of that class itself."""
+    return kind.__new__(kind, *arguments)
+
+
 def bare(kind: type) -> Any:
     """An instance without any state yet."""
     return object.__new__(kind)
@@ -145,6 +150,11 @@ def function_state(made: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> N
 def cell_state(cell: types.CellType, state: tuple[Any]) -> None:
     """`state` holds the value: None by itself would count as no state at all."""
     (cell.cell_contents,) = state
+
+
+def plain_class(metaclass: type, name: str, bases: tuple[type, ...], names: dict[str, Any]) -> Any:
+    """A class past its metaclass."""
+    return type.__new__(metaclass, name, bases, names)
 
 
 def class_state(made: Any, state: tuple[dict[str, Any], dict[str, Any]]) -> None:
