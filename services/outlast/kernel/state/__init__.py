@@ -50,9 +50,9 @@ Files
     "saved": {name: {"type", "bytes"}}, "missing": {name: reason}}. `bytes` of a name is its size by itself.
 
     A stream is pickles of protocol 5 with one memo: the stand-ins of what every loader knows, then a pair (key, value)
-    for each entry, and after the definitions a table of them. Each save removes objects that the newest three manifests, and
-    the one saved or restored before it (the last one that the log can name), do not need, and all but the newest fifty
-    manifests: of those that cannot be restored any more, the lists of names remain.
+    for each entry, and after the definitions a table of them. Each save removes objects that neither the newest three
+    manifests nor the one saved or restored before it (the last one that the log can name) need, and all but the newest
+    fifty manifests: of those that cannot be restored any more, the lists of names remain.
 
 Guarantees
     A checkpoint is whole or is not there: a failed or killed save leaves the ones before it as they were.
