@@ -4,6 +4,26 @@ The place (`place`, `enter`) is needed before anything can load: imports depend 
 `surround`, `settle`) are entries of the stream like the variables, each left out by itself if it cannot be pickled.
 What a child of the kernel's would not have is read before the fork (`observe`), and what no checkpoint holds is told
 (`unsaved`).
+
+Saved
+    Working directory, changes of the environment, additions to sys.path, imported submodules.
+    Settings and random states of Python and of libraries, as far as they are loaded: the table in `parts.py`.
+    Values of context variables that a name of the user's stands for.
+    The state of the user's own modules: values of attributes, also of classes; of functions the defaults, attributes
+    and closures (`module_state.py`).
+    What cells wrote to attributes of modules and imported classes, if the text of a cell names them (`patches.py`).
+    Settings of loggers and the handlers that cells added to them (`loggers.py`).
+    Figures that pyplot holds; IPython's counter, In, Out, `_`, and the source lines that tracebacks show.
+
+Named, but not saved (`reports.py`)
+    Signal handlers, timers, threads and asyncio tasks that no name stands for, exit functions, trace functions; magics,
+    extensions, callbacks, transformers and formatters of IPython; a module whose file is not what was imported;
+    attributes that `setattr` set under computed names.
+
+Neither
+    What a cell changes within objects of a library that are no attributes of modules or classes (an entry of a
+    registry, tables in duckdb's default connection); attributes written by scripts that `%run` runs or text that
+    `exec` is given as a variable; handlers of loggers that are named after a library; a replaced sys.stdout.
 """
 
 from __future__ import annotations

@@ -15,10 +15,13 @@ import time
 from typing import Any
 
 
-def file_mode_mask() -> int:
-    """The umask, without setting it: another thread may be making a file just now."""
-    with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
-        return next(int(line.split()[1], 8) for line in status if line.startswith("Umask:"))
+def file_mode_mask() -> int | None:
+    """The umask, without setting it: another thread may be making a file just now. None if the system does not tell."""
+    try:
+        with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
+            return next((int(line.split()[1], 8) for line in status if line.startswith("Umask:")), None)
+    except OSError:
+        return None
 
 
 def loggers() -> dict[str, Any]:

@@ -70,4 +70,4 @@ def _is_of_a_library(name: str, handler: Any) -> bool:
     if type(handler).__name__ == "NullHandler":
         return True
     top = name.partition(".")[0]
-    return top in sys.modules and top != "__main__" and top not in own.modules()
+    return top in sys.modules and top != "__main__" and not own.is_module(top)

@@ -45,9 +45,7 @@ def changed_files() -> dict[str, str]:
         if now is None:
             reasons[f"(module {name})"] = "its file is gone"
         elif name in _files and _files[name] != (module.__spec__, now):
-            reasons[f"(module {name})"] = (
-                "its file was changed after it was imported; the changed code comes back"
-            )
+            reasons[f"(module {name})"] = "its file was changed after it was imported; the changed code comes back"
     return reasons
 
 
@@ -82,7 +80,7 @@ def _reference(name: str, module: types.ModuleType, path: str, value: Any) -> tu
     by_name = own.reference(value)
     if by_name is None and path in _imported(name, module):
         library, there = _imported(name, module)[path]
-        if library not in own.modules() and vars(sys.modules.get(library, types)).get(there) is value:
+        if not own.is_module(library) and vars(sys.modules.get(library, types)).get(there) is value:
             return library, there
     return by_name
 

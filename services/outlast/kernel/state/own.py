@@ -28,33 +28,42 @@ _roots = tuple(
 )
 _packages = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 
-#: Modules that were looked at: their specification, and whether they are the user's.
+#: Modules that were looked at, by their names, and whether they are the user's.
 _looked_at: dict[str, tuple[Any, bool]] = {}
 
 
 def modules() -> dict[str, types.ModuleType]:
     """Modules that cells have imported from the user's files, by their names."""
-    return {name: module for name, module in list(sys.modules.items()) if _is_own(name, module)}
+    found = {}
+    # There are thousands, at each save.
+    for name, module in list(sys.modules.items()):
+        known = _looked_at.get(name)
+        if known is None or known[0] is not module:
+            known = _looked_at[name] = module, _is_from_own_file(name, module)
+        if known[1]:
+            found[name] = module
+    return found
 
 
-def _is_own(name: str, module: Any) -> bool:
-    if name in baseline.modules:
-        return False
-    spec = getattr(module, "__spec__", None)
+def is_module(name: str) -> bool:
+    """Whether the module of this name is among them."""
+    module = sys.modules.get(name)
     known = _looked_at.get(name)
-    if known is None or known[0] is not spec:
-        known = _looked_at[name] = spec, isinstance(module, types.ModuleType) and _is_from_own_file(name, spec)
-    return known[1]
+    return known[1] if known is not None and known[0] is module else _is_from_own_file(name, module)
 
 
-def _is_from_own_file(name: str, spec: Any) -> bool:
+def _is_from_own_file(name: str, module: Any) -> bool:
+    spec = getattr(module, "__spec__", None)
     origin = getattr(spec, "origin", None)
-    if name == "__main__" or not isinstance(origin, str) or not getattr(spec, "has_location", False):
+    if name in baseline.modules or name == "__main__" or not isinstance(module, types.ModuleType):
         return False
-    file = os.path.abspath(origin)
-    return not any(
-        path.startswith(_roots) or any(part in path for part in _packages) for path in (file, os.path.realpath(file))
-    )
+    if not isinstance(origin, str) or not getattr(spec, "has_location", False) or _is_of_a_library(origin):
+        return False
+    return not _is_of_a_library(os.path.realpath(origin))
+
+
+def _is_of_a_library(path: str) -> bool:
+    return path.startswith(_roots) or any(part in path for part in _packages)
 
 
 def made(obj: Any) -> bool:
@@ -67,7 +76,7 @@ def made(obj: Any) -> bool:
         else:
             break
     module = getattr(obj, "__module__", None) or getattr(type(obj), "__module__", None)
-    return isinstance(module, str) and (module == "__main__" or _is_own(module, sys.modules.get(module)))
+    return isinstance(module, str) and (module == "__main__" or is_module(module))
 
 
 _named = (type, types.FunctionType, types.BuiltinFunctionType, type(functools.lru_cache(len)))

@@ -20,12 +20,11 @@ from . import own
 from .stream import Key
 
 #: Characters of a cell that is looked at, and targets that are kept, at most.
-_longest_cell, _most_targets = 200_000, 2000
+_longest_cell, _most_targets = 100_000, 2000
 
-#: Without any of this a cell has no target; most have none.
-_hint = re.compile(
-    r"\.\s*\w+\s*(?:=(?!=)|[-+*/%&|^@<>]+=|[,):\]]|in\b)|(?:set|del)attr|\bdel\b|__dict__|\bvars\b|\batexit\b"
-)
+#: Without any of this a cell has no target: an attribute that may be written to, or one of the words.
+_written = re.compile(r"\.\s*\w+\s*(?:=(?!=)|[-+*/%&|^@<>]+=|[,):\]]|in\b)")
+_words = ("attr", "del ", "__dict__", "vars", "atexit")
 
 #: Attributes that a save and a restore handle otherwise, or that belong to the process.
 _not_ours = frozenset(
@@ -62,7 +61,7 @@ def observe(namespace: dict[str, Any], history: Any) -> None:
     if not isinstance(history, list):
         return
     for text in history[_read if _read <= len(history) else 0 :]:
-        if isinstance(text, str) and len(text) <= _longest_cell and _hint.search(text):
+        if isinstance(text, str) and len(text) <= _longest_cell and _may_write(text):
             _read_text(text, namespace, 0)
     _read = len(history)
 
@@ -132,6 +131,10 @@ def _value(holder: Any, name: str) -> tuple[bool, Any]:
 def _add(target: Target) -> None:
     if (target.module, target.path) not in _not_ours and len(_targets) < _most_targets:
         _targets[target] = None
+
+
+def _may_write(text: str) -> bool:
+    return _written.search(text) is not None or any(word in text for word in _words)
 
 
 def _read_text(text: str, namespace: dict[str, Any], depth: int) -> None:
