@@ -60,6 +60,8 @@ def write(
     shell = current_shell(namespace)
     manifests.make_directories(directory)
     ambient.observe(namespace, shell)
+    # Looked up here, where it is remembered for the next child.
+    libraries()
     work = _Work(namespace, shell, directory, cell, limit, beside)
     pause = 0.0
     answer: dict[str, Any] = {"needs kernel": True}

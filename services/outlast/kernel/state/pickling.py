@@ -25,7 +25,7 @@ from typing import Any, Protocol
 
 import cloudpickle.cloudpickle as cloud
 
-from . import arrays, classes, rebuild
+from . import arrays, classes, own, rebuild
 from .arrays import Alone, Given
 from .calm import real_stream
 from .refusal import Refused, refusal, require_importable
@@ -81,7 +81,8 @@ class Tables:
         """Where a pickler takes what is known to be."""
         if not self._memo:
             inputs, outputs = namespace.get("_ih", []), namespace.get("_oh", {})
-            known = namespace, rebuild.builtin_names(), inputs, outputs, rebuild.suppressed()
+            mark = rebuild.suppressed() if "argparse" in sys.modules else object()
+            known = namespace, rebuild.builtin_names(), inputs, outputs, mark
             self._memo = {id(value): (index, value) for index, value in enumerate(known)}
         return self._memo
 
@@ -230,6 +231,8 @@ class StatePickler(pickle.Pickler):
                 raise Refused(f"is pickled as the name {reduced} of __main__, which a new kernel does not have")
             if isinstance(module, str):
                 require_importable(module, self._importable)
+                if own.was_replaced(obj, module, reduced):
+                    return rebuild.imported, (module, reduced)
         elif len(reduced) == 2 or (len(reduced) == 3 and reduced[2] is None):
             # What is written in C describes its own part, and forgets what a subclass has added.
             attributes = _attributes(obj)
