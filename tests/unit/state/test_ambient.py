@@ -129,13 +129,16 @@ def remember(function):
     return wrapper
 @remember
 def number(x): ...
+class Meta(type): pass
+class Made(metaclass=Meta):
+    kept = []
 class Registry:
     items, total = [], 0
     class Inner:
         seen = set()
     @classmethod
     def register(cls, item):
-        cls.items.append(item); cls.total += 1; cls.Inner.seen.add(item)
+        Made.kept.append(item); cls.items.append(item); cls.total += 1; cls.Inner.seen.add(item)
 def use(function):
     global write
     write = function
@@ -147,7 +150,8 @@ WRITE_HELPER = (
 LOOK = """
 print(list(helper.cache), helper.count, helper.name, helper.add("z"), helper.add.calls)
 print(helper.cache["a"] is helper.cache["z"] is helper._missing, helper.step(), helper.number("c"))
-print(helper.Registry.items, helper.Registry.total, helper.Registry.Inner.seen, helper.write({"a": 1}))
+print(helper.Made.kept, helper.Registry.items, helper.Registry.total, helper.Registry.Inner.seen)
+print(helper.write({"a": 1}))
 print(helper.environ is os.environ, helper.dumps is helper.json.dumps if hasattr(helper, "dumps") else "gone")
 """
 
@@ -225,6 +229,11 @@ def test_a_module_whose_file_has_changed_since_it_was_imported_is_named(warm_ker
          "word = 'two'; import textwrap; print(textwrap.dedent(1))"),
         (["import textwrap as t\nplain = t.dedent\nt.dedent = lambda x: '<' + plain(x) + '>'", "del t"],
          "import textwrap; print(textwrap.dedent(' 1'))"),
+        (["import math, time\nplain, old = math.sqrt, time.sleep\nmath.sqrt = lambda x: plain(x) + 100",
+          "time.sleep = lambda seconds: old(0)"],
+         "import math, time; time.sleep(600); print(math.sqrt(4), plain(4))"),
+        (["import unittest.mock, os\nwho = unittest.mock.patch('os.getlogin', new=lambda: 'me'); _ = who.start()"],
+         "import os; print(os.getlogin())"),
         (["import xml.dom.minidom\nxml.dom.minidom.Node.extra = [1]\nkept = xml.dom.minidom.Node.extra"],
          "kept.append(2); print(xml.dom.minidom.Node.extra)"),
         (["from fractions import Fraction\ndef double(self): return self * 2\nFraction.double = double"],

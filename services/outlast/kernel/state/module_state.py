@@ -8,7 +8,6 @@ is missing by itself. A restore imports the module and puts the values on.
 
 from __future__ import annotations
 
-import abc
 import ast
 import contextlib
 import importlib
@@ -148,7 +147,9 @@ def _classes(name: str, module: types.ModuleType) -> Iterator[tuple[str, type]]:
     waiting = [(path, value) for path, value in list(vars(module).items()) if not _is_special(path)]
     while waiting:
         path, value = waiting.pop()
-        if isinstance(value, type) and own.reference(value) == (name, path) and type(value) in (type, abc.ABCMeta):
+        if not isinstance(value, type) or own.reference(value) != (name, path):
+            continue
+        if type(value).__setattr__ is type.__setattr__:
             yield path, value
             waiting += [(f"{path}.{inner}", part) for inner, part in vars(value).items() if not _is_special(inner)]
 

@@ -45,6 +45,15 @@ def modules() -> dict[str, types.ModuleType]:
     return found
 
 
+#: Attributes that cells wrote to: module and path. Kept by `patches`.
+written_to: set[tuple[str, str]] = set()
+
+
+def was_replaced(obj: Any, module: str, path: str) -> bool:
+    """Whether a cell has put another thing in the place where an import finds this one: a restore finds it there."""
+    return (module, path) in written_to and found(sys.modules.get(module), path.split(".")) is not obj
+
+
 def is_module(name: str) -> bool:
     """Whether the module of this name is among them."""
     module = sys.modules.get(name)

@@ -64,6 +64,11 @@ def observe(namespace: dict[str, Any], history: Any) -> None:
         if isinstance(text, str) and len(text) <= _longest_cell and _may_write(text):
             _read_text(text, namespace, 0)
     _read = len(history)
+    # Those that `start()` has begun, which no text tells from others.
+    mocks = getattr(sys.modules.get("unittest.mock"), "_patch", None)
+    for mock in list(getattr(mocks, "_active_patches", ())):
+        with contextlib.suppress(Exception):
+            _note(_below(mock.target, []), mock.attribute)
 
 
 def skip(history: Any) -> None:
@@ -131,6 +136,7 @@ def _value(holder: Any, name: str) -> tuple[bool, Any]:
 def _add(target: Target) -> None:
     if (target.module, target.path) not in _not_ours and len(_targets) < _most_targets:
         _targets[target] = None
+        own.written_to.add((target.module, target.path))
 
 
 def _may_write(text: str) -> bool:
@@ -236,6 +242,11 @@ def _describe(node: ast.expr, imports: dict[str, tuple[str, str]], namespace: di
         if not isinstance(inner, (types.ModuleType, type)):
             break
         root, names = inner, names[1:]
+    return _below(root, names)
+
+
+def _below(root: Any, names: list[str]) -> Target | None:
+    """What these names lead to from a module, or a class that can be imported."""
     if isinstance(root, types.ModuleType):
         return Target(root.__name__, ".".join(names)) if root.__name__ != "__main__" else None
     by_name = own.reference(root) if isinstance(root, type) else None

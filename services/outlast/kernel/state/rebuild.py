@@ -226,6 +226,11 @@ def cached(wrapped: Callable[..., Any], maxsize: int | None, typed: bool) -> Any
     return functools.lru_cache(maxsize=maxsize, typed=typed)(wrapped)
 
 
+def imported(module: str, path: str) -> Any:
+    """What an import finds under this name before any cell has put another thing in its place."""
+    return functools.reduce(getattr, path.split("."), importlib.import_module(module))
+
+
 def new_type(name: str, supertype: Any) -> Any:
     return typing.NewType(name, supertype)
 
