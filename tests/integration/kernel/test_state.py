@@ -49,3 +49,16 @@ def test_a_save_that_cannot_be_written_is_an_error_and_not_a_death(shared: Sessi
     aside.rename(checkpoints)
     assert saved.checkpoint == "" and saved.error
     assert shared.run("y").output == "2\n"
+
+
+def test_what_shell_cells_leave_comes_back_in_another_kernel(new_session: NewSession) -> None:
+    first = new_session("shell").ready()
+    first.run("mkdir deep && cd deep && export COLOUR=red; plain=1; greet() { echo \"hello $1\"; }", "shell")
+    saved = first.kernel.save(1, first.stop)
+    assert saved.error == ""
+    first.close()
+
+    second = new_session("shell").ready()
+    assert second.kernel.restore(saved.checkpoint, second.stop).missing == {}
+    said = second.run('basename "$PWD"; printenv COLOUR; echo $plain; greet you', "shell").output
+    assert said == "deep\nred\n1\nhello you\n"

@@ -116,6 +116,7 @@ class Kernel(IPythonKernel):
                     cell=content["cell"],
                     limit=content.get("limit", 0),
                     deadline=content.get("deadline", 0.0),
+                    beside={"shell": self.shell_state.values()},
                 )
             ),
             parent,
@@ -123,15 +124,11 @@ class Kernel(IPythonKernel):
         )
 
     def outlast_restore_request(self, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
-        """Load the variables of a checkpoint."""
-        content = parent["content"]
-        self._reply(
-            stream,
-            "outlast_restore_reply",
-            self._state(lambda state: state.restore(self.shell.user_ns, content["manifest"])),
-            parent,
-            ident,
-        )
+        """Load the variables of a checkpoint, and what shell cells had left."""
+        manifest = parent["content"]["manifest"]
+        reply = self._state(lambda state: state.restore(self.shell.user_ns, manifest))
+        self.shell_state.take(reply.pop("beside", {}).get("shell"))
+        self._reply(stream, "outlast_restore_reply", reply, parent, ident)
 
     def _state(self, call: Callable[[ModuleType], dict[str, Any]]) -> dict[str, Any]:
         # `outlast_state` promises not to raise; a namespace can still break any promise, and must not cost the reply.
