@@ -27,7 +27,7 @@ SLOW_CELL = cell(1, SLOW + "x = 5\nprint('one')")
 FICKLE_CELL = cell(1, SLOW + "x = 5\nprint('process', os.getpid())")
 NEXT_CELL = cell(2, "print(x + 1)")
 #: A reply that takes its time, so that a kill finds it half-finished.
-UNHURRIED_NEXT = {"text": " ".join(f"word{number}" for number in range(60)) + f"\n{NEXT_CELL}", "delay": 0.05}
+UNHURRIED_NEXT = {"text": " ".join(f"word{number}" for number in range(100)) + f"\n{NEXT_CELL}", "delay": 0.05}
 
 
 @pytest.fixture
