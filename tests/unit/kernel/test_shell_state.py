@@ -151,7 +151,8 @@ def test_an_option_that_would_cripple_the_next_cell_does_not_stay(run: Run) -> N
     run("x=1; set -t")
     assert run("echo $x\necho again") == "1\nagain\n"
     run("x=2\nset -n\nx=3")
-    assert run("echo $x") == "1\n"
+    assert run("set -m; echo $x") == "1\n"
+    assert "m" not in run("echo $-")
 
 
 def test_tracing_goes_on_and_shows_only_the_cells_own_commands(run: Run) -> None:
@@ -250,6 +251,14 @@ def test_without_room_the_cell_runs_and_it_is_said(run: Run, tmp_path: Path) -> 
     assert output == "ran\n[this cell ran without what earlier shell cells had set: No such file or directory]"
     (tmp_path / "tmp").mkdir()
     assert run("echo $x") == "1\n"
+
+
+def test_a_bash_that_reads_no_prologue_is_named(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    run("x=1")
+    monkeypatch.setenv("POSIXLY_CORRECT", "1")
+    assert run('echo "$x"') == ("\n[this cell ran without what earlier shell cells had set: bash read no prologue]")
+    monkeypatch.delenv("POSIXLY_CORRECT")
+    assert run('echo "$x"') == "1\n"
 
 
 def test_a_cell_may_name_its_functions_and_aliases_like_our_commands(run: Run) -> None:

@@ -132,9 +132,9 @@ def read_lists(place: Path) -> tuple[Listed, Listed] | None:
     return None if start is None or end is None else (start, end)
 
 
-def has_reached_its_end(place: Path) -> bool:
-    """Whether the shell has at least begun to list what there is at its end."""
-    return (place / "end").exists()
+def has_begun(place: Path, name: str) -> bool:
+    """Whether the shell has at least begun with this list, "start" or "end"."""
+    return (place / name).exists()
 
 
 def _read(path: Path) -> Listed | None:

@@ -28,8 +28,9 @@ from . import bash
 #: Characters that a state may have.
 LIMIT = 1 << 20
 
-#: Options under which a shell would run nothing of the next cell, or only its first command.
-_crippling = ("set -o noexec", "set -o onecmd")
+#: Options under which a shell would run nothing of the next cell, or only its first command, or in process groups that
+#: an interrupt does not reach.
+_crippling = ("set -o noexec", "set -o onecmd", "set -o monitor")
 
 
 class ShellCell:
@@ -93,8 +94,10 @@ class ShellState:
     def _learn(self, place: Path, status: int) -> None:
         lists = bash.read_lists(place)
         if lists is None:
-            if bash.has_reached_its_end(place):
+            if bash.has_begun(place, "end"):
                 self.notes.append("[what this cell has set could not be kept for the next shell cell]")
+            elif not bash.has_begun(place, "start"):
+                self.notes.append("[this cell ran without what earlier shell cells had set: bash read no prologue]")
             return
         start, end = lists
         changes = {key: text for key, text in end.items() if start.get(key) != text}
