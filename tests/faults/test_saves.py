@@ -258,10 +258,17 @@ def test_a_save_gets_the_grace_of_a_drain_and_the_session_needs_no_second_run(st
     assert ran(fleet, "job") == ["1", "2"] and outputs(fleet.log("job").read()) == ["one", "6"]
 
 
-def test_a_save_that_outlasts_the_grace_is_left_to_the_next_worker(start: Start) -> None:
-    fleet = start(script(SLOW_CELL, UNHURRIED_NEXT), workers=1)  # type: ignore[arg-type]  # a reply may say how fast it comes
+@pytest.mark.parametrize(
+    ("reply", "kind", "cells"),
+    [(UNHURRIED_NEXT, "reply.delta", 1), (NEXT_CELL, "reply.finished", 2)],
+    ids=["in a reply", "before a cell"],
+)
+def test_a_save_that_outlasts_the_grace_is_left_to_the_next_worker(
+    start: Start, reply: Any, kind: str, cells: int
+) -> None:
+    fleet = start(script(SLOW_CELL, reply), workers=1)
     fleet.enqueue("job")
-    fleet.wait("job", during("reply.delta"))
+    fleet.wait("job", during(kind, cells))
     worker = fleet.workers.pop("worker-1")
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(PATIENCE) == 0
