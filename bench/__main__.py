@@ -13,7 +13,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from . import containers, enqueue, kills, lines, recovery, takeovers, turn
+from demo.generate import parse_size
+
+from . import containers, enqueue, kills, lines, recovery, state, takeovers, turn
 from .figure import Options, Row
 from .table import as_json, show
 
@@ -24,6 +26,7 @@ FIGURES: dict[str, Callable[[Options], list[Row]]] = {
     "enqueue": enqueue.measure,
     "kills": kills.measure,
     "takeovers": takeovers.measure,
+    "state": state.measure,
     "containers": containers.measure,
 }
 
@@ -52,6 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             full=given.full,
             runs=given.runs,
             jobs=given.jobs,
+            size=given.size,
             say=lambda text: progress.print(f"[dim]{text}[/dim]"),
         )
         for name in given.names or FIGURES:
@@ -93,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="repeats the choices of another run")
     parser.add_argument("--runs", type=int, help="runs of each figure, instead of its own number")
     parser.add_argument("--jobs", type=int, help="jobs that `kills` kills, instead of 200")
+    parser.add_argument("--size", type=parse_size, help="of the large file in `state`, instead of 1.5G")
     parser.add_argument("--directory", help="where the temporary data goes; give a real disk, not one in memory")
     return parser
 

@@ -15,7 +15,7 @@ MEASURED = "measured in this run"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How to measure. `runs` and `jobs` replace a figure's own numbers; `say` tells people how far it is."""
+    """How to measure. `runs`, `jobs` and `size` (bytes) replace a figure's own numbers; `say` tells how far it is."""
 
     kernel_python: Path
     directory: Path
@@ -25,6 +25,7 @@ class Options:
     full: bool = False
     runs: int | None = None
     jobs: int | None = None
+    size: int | None = None
     say: Callable[[str], None] = lambda _: None
 
     def count(self, usual: int, quick: int) -> int:

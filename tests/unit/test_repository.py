@@ -117,6 +117,17 @@ def test_the_locks_agree_with_each_other_where_they_share_an_environment() -> No
             assert pinned.setdefault(name, version) == version, f"{name} in {role}"
 
 
+def test_the_peers_of_the_bench_are_measured_on_the_libraries_of_the_kernels() -> None:
+    kernel, others = (_pins(role) for role in ("kernel", "peers"))
+    assert {"numpy", "pandas", "cloudpickle"} <= kernel.keys() & others.keys()
+    assert all(others[name] == kernel[name] for name in kernel.keys() & others.keys())
+
+
+def _pins(role: str) -> dict[str, str]:
+    lock = (ROOT / f"requirements/{role}.txt").read_text()
+    return dict(re.findall(r"^([\w.-]+)(?:\[\S+\])?==(\S+)", lock, re.M))
+
+
 def test_no_lock_but_the_model_servers_brings_a_machine_learning_framework() -> None:
     for lock in (lock for lock in LOCKS if lock.stem not in ("torch-cpu", "vllm-cpu", "vllm-cuda")):
         assert not re.search(r"^(torch|tensorflow|jax|nvidia-)\S*==", lock.read_text(), re.M), lock
