@@ -20,8 +20,8 @@ from .text import one_line, plural, size
 
 #: Bytes that the worker container may answer with.
 _ANSWER_BYTES = 64 * 1024 * 1024
-#: Bytes of manifests that are read where the variables are only told beside other things.
-_GLANCE_BYTES = 16 * 1024 * 1024
+#: Where the variables are only told beside other things: cells that are looked at, bytes of a manifest, and of all.
+_GLANCE_CELLS, _GLANCE_FILE, _GLANCE_BYTES = 20, 4 * 1024 * 1024, 16 * 1024 * 1024
 
 
 def run(given: argparse.Namespace, source: Source, out: Output) -> int:
@@ -42,17 +42,20 @@ def glance(workspaces: str, session: str, cells: Iterable[CellHistory]) -> dict[
     found: dict[int, Listing] = {}
     left = _GLANCE_BYTES
     try:
-        newest = sorted(cells, key=lambda cell: -cell.number) if _is_here(workspaces, session) else []
+        if not _is_here(workspaces, session):
+            return found
     except Trouble:
         return found
-    for cell in newest:
-        if cell.checkpoint and left > 0:
-            try:
-                text = find(_checkpoints(workspaces, session), cell.number, cell.checkpoint)
-                left -= len(text)
-                found[cell.number] = parse(text, cell.number)
-            except ValueError:
-                continue
+    saved = sorted((cell for cell in cells if cell.checkpoint), key=lambda cell: -cell.number)
+    for cell in saved[:_GLANCE_CELLS]:
+        if left <= 0:
+            break
+        try:
+            text = find(_checkpoints(workspaces, session), cell.number, cell.checkpoint, _GLANCE_FILE)
+            left -= len(text)
+            found[cell.number] = parse(text, cell.number)
+        except ValueError:
+            continue
     return found
 
 

@@ -30,7 +30,8 @@ _MOST_MARKS = 4_000_000
 _NAME_CHARS, _TYPE_CHARS, _REASON_CHARS = 200, 200, 500
 _MOST_BYTES = 1 << 62
 _MOST_CELLS = 10**12
-_LOOKED_AT = 10_000
+#: Names in the directory that are looked at, and files that are read for one cell, which has one by rights.
+_LOOKED_AT, _FILES_OF_A_CELL = 10_000, 4
 
 _VERSION = re.compile(r"[0-9A-Za-z.!+_-]{0,40}")
 _LIBRARY = re.compile(r"[0-9A-Za-z._-]{1,100}")
@@ -75,12 +76,13 @@ class Listing:
         }  # fmt: skip
 
 
-def find(directory: Path, cell: int, digest: str) -> bytes:
+def find(directory: Path, cell: int, digest: str, most: int = 1 << 62) -> bytes:
     """The manifest of `cell` with this SHA-256 in `directory`, that of the session's checkpoints.
 
-    ValueError, which says why, if there is none: it was changed, given up, or cannot be read.
+    ValueError, which says why, if there is none: it was changed, given up, has more than `most` bytes, or cannot be
+    read.
     """
-    names = _names_of(directory, cell)
+    names = _names_of(directory, cell, most)
     for name in names:
         try:
             text = read_manifest(directory, name)
@@ -93,15 +95,22 @@ def find(directory: Path, cell: int, digest: str) -> bytes:
     raise ValueError("its manifest is not kept any more: those of the newest 50 cells are")
 
 
-def _names_of(directory: Path, cell: int) -> list[str]:
+def _names_of(directory: Path, cell: int, most: int) -> list[str]:
     try:
         with os.scandir(directory / "manifests") as entries:
-            names = [entry.name for _, entry in zip(range(_LOOKED_AT), entries, strict=False)]
+            files = [entry for _, entry in zip(range(_LOOKED_AT), entries, strict=False)]
+        own = [each for each in files if each.name.startswith(f"{cell}-") and each.name.endswith(".json")]
+        # The newest first: an older one of the same cell is that of a run that was cut off.
+        facts = sorted(
+            ((each.stat(follow_symlinks=False), each.name) for each in own), key=lambda each: -each[0].st_mtime
+        )
     except FileNotFoundError:
         return []
     except OSError as error:
         raise ValueError(f"its manifest cannot be read ({error.strerror})") from error
-    return sorted(name for name in names if name.startswith(f"{cell}-") and name.endswith(".json"))
+    if any(fact.st_size > most for fact, _ in facts):
+        raise ValueError(f"its manifest has more than {most:,} bytes")
+    return [name for _, name in facts[:_FILES_OF_A_CELL]]
 
 
 def parse(text: bytes, cell: int) -> Listing:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -208,6 +209,24 @@ def test_a_manifest_that_is_not_kept_is_told_apart_from_one_that_was_changed(tmp
     for directory in (tmp_path, tmp_path / "nothing"):
         with pytest.raises(ValueError, match="not kept any more"):
             find(directory, 3, digest)
+
+
+def test_a_manifest_that_is_larger_than_asked_for_is_not_read(tmp_path: Path) -> None:
+    digest = kept(tmp_path, "3-00000000.json", b"this")
+    assert find(tmp_path, 3, digest, most=4) == b"this"
+    with pytest.raises(ValueError, match="more than 3 bytes"):
+        find(tmp_path, 3, digest, most=3)
+
+
+def test_few_files_are_read_for_a_cell_whatever_their_number(tmp_path: Path) -> None:
+    digest = kept(tmp_path, "3-00000000.json", b"this")
+    for number in range(1, 5):
+        kept(tmp_path, f"3-{number:08}.json", b"that")
+        os.utime(tmp_path / f"manifests/3-{number:08}.json", (2e9, 2e9))
+    with pytest.raises(ValueError, match="was changed"):
+        find(tmp_path, 3, digest)
+    (tmp_path / "manifests/3-00000004.json").unlink()
+    assert find(tmp_path, 3, digest) == b"this"
 
 
 def test_a_manifest_behind_a_link_is_not_read(tmp_path: Path) -> None:
