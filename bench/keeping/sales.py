@@ -6,6 +6,7 @@ that numpy can write 1.5 GB (28 million rows) in seconds; no two parts of the fi
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -58,6 +59,9 @@ def write(path: Path, size: int, seed: int) -> int:
         file.write(_HEADER)
         for start in range(0, rows, _BLOCK_ROWS):
             _block(min(_BLOCK_ROWS, rows - start), chance).tofile(file)
+        # Else the disk would still be busy with it while the first job runs.
+        file.flush()
+        os.fsync(file.fileno())
     return rows
 
 
