@@ -16,7 +16,7 @@ from typing import Any
 PACKAGE = Path(__file__).parents[3] / "services/outlast/kernel/state"
 _program = Path(__file__).with_name("kernel_process.py")
 #: A net for a kernel that hangs: far above what any list of steps takes.
-_hung_seconds = 120
+_hung_seconds = 60
 
 
 def _environment() -> dict[str, str]:
@@ -84,6 +84,8 @@ class Kernels:
     directory: Path
     nurseries: tuple[Nursery, Nursery] | None = None
     environment: dict[str, str] = field(default_factory=dict)
+    #: Words before the command, for cold ones that run within something.
+    within: tuple[str, ...] = ()
 
     @property
     def checkpoints(self) -> Path:
@@ -116,7 +118,7 @@ class Kernels:
         if self.nurseries is not None and not self.environment:
             return self.nurseries[nursery].run(self.work, steps, patience)
         done = subprocess.run(
-            [str(self.python), "-B", "-P", str(_program), str(PACKAGE)],
+            [*self.within, str(self.python), "-B", "-P", str(_program), str(PACKAGE)],
             input=json.dumps(steps),
             cwd=self.work,
             env={**_environment(), **self.environment},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import random
 import re
 from collections.abc import Callable
@@ -11,25 +10,9 @@ from typing import Any
 
 import pytest
 
+from tests.unit.state.counting import CELL, LOOK, found, whole
 from tests.unit.state.kernels import Kernels
 
-#: What a cell leaves behind: each name differs from what it was after any other cell; only `keep` never changes.
-CELL = """
-import numpy as np
-k = {k}
-small = [k] * 100
-shared = {{"k": k, "small": small}}
-array = np.full(20_000, k)
-text = str(k) * 100_000
-keep = globals().get("keep") or bytearray(100_000)
-"""
-LOOK = """
-looks = {
-    "k": int, "small": lambda v: sorted(set(v)), "shared": lambda v: (v["k"], v["small"] is globals().get("small")),
-    "array": lambda v: (v.size, set(v.tolist())), "text": lambda v: (len(v), set(v)), "keep": lambda v: any(v),
-}
-print({name: look(globals()[name]) for name, look in looks.items() if name in globals()})
-"""
 #: In the order of a save; kept here too, so that no point can get lost.
 POINTS = (
     "forked", "object written", "object synced", "object renamed",
@@ -50,13 +33,6 @@ AT_POINTS = [
 CHAINS = [(victim, moment) for victim in ("child", "kernel", "both") for moment in ("call", "seconds")] * 2
 #: Kills in each chain.
 _kills = 16
-
-
-def _whole(k: int) -> dict[str, Any]:
-    return {
-        "k": k, "small": [k], "shared": (k, True), "array": (20_000, {k}), "text": (100_000 * len(str(k)), set(str(k))),
-        "keep": False,
-    }  # fmt: skip
 
 
 class Session:
@@ -115,8 +91,8 @@ class Session:
         assert restored["error"] == ""
         if k == self.k:
             assert restored["missing"] == self._missing
-        found, expected = ast.literal_eval(look["printed"]), _whole(k)
-        assert found == {name: value for name, value in expected.items() if name not in restored["missing"]}
+        expected = {name: value for name, value in whole(k).items() if name not in restored["missing"]}
+        assert found(look) == expected
 
     def assert_nothing_is_left_over(self) -> None:
         """After a save that worked there is one manifest a cell, the objects of the newest three, and nothing else.
@@ -133,8 +109,8 @@ class Session:
         assert self._killed or there == newest.union(*older)
 
     def _manifests(self) -> list[Path]:
-        found = list((self.kernels.checkpoints / "manifests").iterdir())
-        return [path for path in found if re.fullmatch(r"[0-9]+-[0-9a-f]{8}\.json", path.name)]
+        names = (self.kernels.checkpoints / "manifests").iterdir()
+        return [path for path in names if re.fullmatch(r"[0-9]+-[0-9a-f]{8}\.json", path.name)]
 
 
 def _cell(path: Path) -> int:

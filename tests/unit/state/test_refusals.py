@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 
 from tests.unit.state.kernels import Kernels
+
+
+@pytest.fixture
+def kernels(warm_kernels: Callable[..., Kernels]) -> Kernels:
+    return warm_kernels()
+
 
 #: Code that makes the name `bad`, and words of the reason.
 UNPICKLABLE = {
@@ -159,12 +167,14 @@ def test_what_objects_print_or_warn_while_they_are_pickled_reaches_nobody(kernel
 
 def test_a_thread_goes_on_printing_while_the_state_is_saved(kernels: Kernels) -> None:
     talk = (
-        "import threading\nclass Slow:\n    def __getstate__(self):\n        asked.set(); said.wait(30); return {}\n"
-        "asked, said = threading.Event(), threading.Event()\n"
-        "def say():\n    asked.wait(30); print('meanwhile'); said.set()\n"
+        "import os, threading\nasked, said = os.pipe(), os.pipe()\nclass Slow:\n    def __getstate__(self):\n"
+        "        os.write(asked[1], b'x'); os.read(said[0], 1); return {}\n"
+        "def say():\n    os.read(asked[0], 1); print('meanwhile'); os.write(said[1], b'x')\n"
         "threading.Thread(target=say).start(); slow = Slow()"
     )
-    assert kernels.save(talk)["printed"] == "meanwhile\n"
+    saved = kernels.save(talk)
+    assert (saved["error"], saved["printed"]) == ("", "meanwhile\n")
+    assert "slow" not in saved["missing"]
 
 
 def test_a_save_leaves_the_process_as_it_was(kernels: Kernels) -> None:
