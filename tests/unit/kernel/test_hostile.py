@@ -19,7 +19,6 @@ from outlast.kernel.launch import isolate, kernel_environment
 from outlast.kernel.workspace import Workspace
 from outlast.settings import Settings
 
-
 FIRST, SECOND, THIRD = "1-aaaaaaaa.json", "2-bbbbbbbb.json", "3-cccccccc.json"
 
 

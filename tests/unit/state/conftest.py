@@ -29,7 +29,7 @@ def _nurseries(kernel_python: Path) -> Iterator[Callable[[tuple[str, ...]], tupl
     yield of
     for pair in started.values():
         for nursery in pair:
-            nursery.stop()
+            nursery.close()
 
 
 @pytest.fixture

@@ -65,6 +65,11 @@ class Nursery:
             raise AssertionError(f"the kernel hung or took the nursery with it; it said: {self._said.read()[-2000:]}")
         return json.loads(line)
 
+    def close(self) -> None:
+        """Stop, for good."""
+        self.stop()
+        self._said.close()
+
     def stop(self) -> None:
         if self._process is not None:
             self._process.kill()

@@ -73,7 +73,7 @@ Refused, with the reason
 
 Not saved, and not named
     The identity of numbers and short strings; tracebacks of exceptions; numbers that stand for resources, such as file
-    descriptors; that an array of more than 64 KiB owns its memory (`resize` then refuses, loudly).
+    descriptors; that an array of a mebibyte or more owns its memory (`resize` then refuses, loudly).
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ import signal
 import sys
 import threading
 import time
+import warnings
 from typing import Any
 
 
@@ -48,3 +49,6 @@ excepthook = sys.excepthook
 logger_settings = {name: (logger.level, logger.disabled, logger.propagate) for name, logger in loggers().items()}
 #: Kept alive, so that none of a cell's can have the address of one of them.
 log_handlers = [handler for logger in loggers().values() for handler in logger.handlers]
+
+#: Lists and tables that Python itself goes on using.
+live = {"paths": sys.path, "arguments": sys.argv, "modules": sys.modules, "filters": warnings.filters}

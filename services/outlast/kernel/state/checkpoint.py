@@ -357,7 +357,7 @@ def _load(
     if "inline" in stream:
         file: Any = io.BytesIO(base64.b64decode(stream["inline"]))
     else:
-        file = open(directory / stream["object"], "rb")  # noqa: SIM115  # closed by the block below
+        file = objects.open_object(directory, stream["object"])
     with file:
         buffers = (objects.load(directory, name, sizes[name]) for name in component["buffers"])
         try:

@@ -23,7 +23,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from .refusal import reason
+from .refusal import cause
 
 #: Bytes of C stack, and depth of Python's calls that it is enough for: structures nested 20,000 deep can be pickled.
 _stack_bytes, _deepest = 512 << 20, 150_000
@@ -143,7 +143,7 @@ def _child(work: Callable[[], Any], write_end: int) -> None:
             code = 2
             raise
         except Exception as error:
-            text = json.dumps([None, reason(error)])
+            text = json.dumps([None, cause(error)])
         data = memoryview(len(text).to_bytes(_length_bytes, "little") + text.encode())
         while data:
             data = data[os.write(write_end, data) :]

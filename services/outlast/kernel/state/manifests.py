@@ -64,7 +64,7 @@ def write(directory: str, cell: int, manifest: dict[str, Any]) -> str:
 
 def read(path: str) -> dict[str, Any]:
     """Damaged if it is no manifest; OSError if it cannot be read."""
-    with open(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+    with objects.open_plain(path) as file:
         text = file.read(_most_bytes + 1)
     try:
         manifest = json.loads(text) if len(text) <= _most_bytes else None
@@ -73,6 +73,8 @@ def read(path: str) -> dict[str, Any]:
     named = _file_name.fullmatch(os.path.basename(path))
     if not isinstance(manifest, dict) or named is None:
         raise Damaged("its manifest is damaged")
+    if str(manifest.get("cell")) != named[1]:
+        raise Damaged("its manifest is that of another cell")
     if _seal(text, str(manifest.get("algorithm"))) != named[2]:
         raise Damaged("its manifest is damaged (another digest than when it was written)")
     return manifest

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import importlib
 import mmap
 import os
 import re
 import secrets
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -121,7 +123,7 @@ def verify(directory: Path, expected: dict[str, int], algorithm: str) -> None:
     """Damaged if one of these objects (name: bytes) is gone or is not what its name says."""
     for name, size in expected.items():
         digest = digester(algorithm)
-        with _open(directory, name) as file:
+        with open_object(directory, name) as file:
             found = os.fstat(file.fileno()).st_size
             if found != size:
                 raise Damaged(f"an object of it has {found} bytes, not {size}")
@@ -134,7 +136,7 @@ def verify(directory: Path, expected: dict[str, int], algorithm: str) -> None:
 
 def load(directory: Path, name: str, size: int) -> memoryview:
     """A private, writable copy of an object: pages are read when they are used and copied when they are changed."""
-    with _open(directory, name) as file:
+    with open_object(directory, name) as file:
         if size >= _mapped_bytes:
             return memoryview(Mapped(file.fileno(), size, access=mmap.ACCESS_COPY))
         return memoryview(bytearray(file.read(size)))
@@ -157,8 +159,19 @@ def _is_there(path: Path, size: int) -> bool:
         return False
 
 
-def _open(directory: Path, name: str) -> BinaryIO:
+def open_plain(path: Path | str) -> BinaryIO:
+    """A file for reading; OSError, also if it is a link, a pipe or anything else that is no plain file."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    file = os.fdopen(descriptor, "rb")
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "not a plain file")
+    return file
+
+
+def open_object(directory: Path, name: str) -> BinaryIO:
+    """An object for reading; Damaged if there is none of this name."""
     try:
-        return open(os.open(directory / name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb")
+        return open_plain(directory / name)
     except FileNotFoundError:
         raise Damaged("an object of it is gone") from None

@@ -25,19 +25,19 @@ from typing import Any, Protocol
 
 import cloudpickle.cloudpickle as cloud
 
-from . import arrays, classes, own, rebuild
+from . import arrays, classes, own, rebuild, singletons
 from .arrays import Alone, Given
 from .calm import real_stream
 from .refusal import Refused, refusal, require_importable
 
 PROTOCOL = 5
 
-#: What is never written, but referred to: the namespace, the names of the builtins, In, Out, and argparse's mark. Every
-#: stream begins with calls that give them. A loader runs these and has the results in its memo, by their order, where a
-#: pickler takes them to be.
+#: What is never written, but referred to: the namespace, the names of the builtins, In, Out, and what `rebuild` names.
+#: Every stream begins with calls that give them. A loader runs these and has the results in its memo, by their order,
+#: where a pickler takes them to be.
 KNOWN = tuple(
     b"\x80\x05c%s\n%s\n)R\x94." % (rebuild.ALIAS.encode(), name.encode())
-    for name in ("namespace", "builtin_names", "inputs", "outputs", "suppressed")
+    for name in ("namespace", "builtin_names", "inputs", "outputs", *rebuild.LIVE)
 )
 
 #: Bytes from which on a buffer is kept beside the stream, where it is compared with what was there before.
@@ -48,6 +48,17 @@ Reducer = Callable[["StatePickler", Any], Any]
 _lru_wrapper = type(functools.lru_cache(len))
 _views: dict[type, str] = {
     type(getattr(kind(), method)()): method for kind in (dict, OrderedDict) for method in ("keys", "values", "items")
+}
+_list_iterator: type = type(iter([]))
+#: Classes that nothing is named after, each with an object of it.
+_empty: list[Any] = [[], (), {}, set(), "", b"", range(0), {}.values(), {}.items()]
+_unnamed: dict[type, Any] = {
+    type(one): one
+    for one in (
+        *(getattr(kind(), method)() for kind in (dict, OrderedDict) for method in ("keys", "values", "items")),
+        *(iter(each) for each in _empty),
+        *(reversed([]), reversed({})),
+    )
 }
 _plain_exceptions = (BaseException.__reduce__, OSError.__reduce__)
 
@@ -81,8 +92,7 @@ class Tables:
         """Where a pickler takes what is known to be."""
         if not self._memo:
             inputs, outputs = namespace.get("_ih", []), namespace.get("_oh", {})
-            mark = rebuild.suppressed() if "argparse" in sys.modules else object()
-            known = namespace, rebuild.builtin_names(), inputs, outputs, mark
+            known = namespace, rebuild.builtin_names(), inputs, outputs, *(find() for find in rebuild.LIVE.values())
             self._memo = {id(value): (index, value) for index, value in enumerate(known)}
         return self._memo
 
@@ -150,7 +160,19 @@ class StatePickler(pickle.Pickler):
         why = refusal(kind)
         if why:
             raise Refused(why)
-        library = _library(kind)
+        usual = self._usual_reducer(kind, _library(kind))
+        ones = singletons.of_kind(kind, str(_module_of(kind)))
+        if not ones:
+            return usual
+
+        def reduce(self: StatePickler, obj: Any) -> Any:
+            if id(obj) in ones:
+                return rebuild.imported, ones[id(obj)]
+            return NotImplemented if usual is None else usual(self, obj)
+
+        return reduce
+
+    def _usual_reducer(self, kind: type, library: str) -> Reducer | None:
         for base, reducer in _reducers_by_base.items():
             if issubclass(kind, base):
                 return reducer
@@ -276,6 +298,8 @@ class StatePickler(pickle.Pickler):
         if type(obj).__name__ == "PyCArrayType":
             array_type: Any = obj
             return operator.mul, (array_type._type_, array_type._length_)
+        if type(obj) is type and obj in _unnamed:
+            return type, (_unnamed[obj],)
         reduced = classes.reduce(obj)
         if reduced is NotImplemented:
             require_importable(obj.__module__, self._importable)
@@ -368,6 +392,13 @@ class StatePickler(pickle.Pickler):
         (mapping,) = gc.get_referents(obj)
         return rebuild.view, (mapping, _views[type(obj)])
 
+    def _position(self, obj: Any) -> Any:
+        """An iterator over a list, which may hold the iterator: its place is taken when the list is whole."""
+        reduced = obj.__reduce__()
+        if len(reduced) < 3:
+            return reduced
+        return *reduced[:2], (reduced[2],), None, None, rebuild.iterator_position
+
     def _mapping_proxy(self, obj: Any) -> Any:
         """A read-only view stays a view; that of a class's attributes has no maker but the class."""
         (mapping,) = gc.get_referents(obj)
@@ -449,6 +480,7 @@ _reducers_by_base: dict[type, Reducer] = {
     typing.TypeVar: StatePickler._type_variable,
     typing.ParamSpec: StatePickler._parameter,
     typing.TypeVarTuple: StatePickler._parameter,
+    _list_iterator: StatePickler._position,
     Alone: StatePickler._alone,
     Given: StatePickler._given,
     weakref.ref: StatePickler._weak_reference,

@@ -5,6 +5,7 @@ A function's arguments are part of the format: whoever changes one counts the fo
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import contextvars
 import functools
@@ -18,6 +19,8 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
+from . import baseline, objects
+
 #: The module's name in a stream. It is put into `sys.modules` too, because pickle looks there when it writes a name.
 ALIAS = "_outlast_state"
 
@@ -25,6 +28,8 @@ ALIAS = "_outlast_state"
 _deferred: list[tuple[type, str, Any]] = []
 #: Arrays that nobody may write to, once the views of them are made.
 _to_freeze: list[Any] = []
+#: Iterators over lists, and how far they are, once the lists are whole.
+_positions: list[tuple[Any, int]] = []
 #: Classes and what is registered with them, which runs the user's code: when everything is there.
 _to_register: list[tuple[Any, Any]] = []
 
@@ -45,14 +50,14 @@ def definition(slot: str) -> Any:
 
 
 def array(buffer: Any, shape: tuple[int, ...], dtype: Any, order: Any, writeable: bool) -> Any:
-    """An array on this memory; a small one, whose memory came in the stream, gets one of its own."""
+    """An array on this memory, if that is mapped; else with a memory of its own."""
     numpy = importlib.import_module("numpy")
-    if isinstance(buffer, (bytes, bytearray)):
-        made = (
-            numpy.ndarray(shape, dtype, buffer=buffer, order=order).copy(order) if buffer else numpy.empty(shape, dtype)
-        )
+    if isinstance(buffer, memoryview) and isinstance(buffer.obj, objects.Mapped):
+        made = numpy.ndarray(shape, dtype, buffer=buffer, order=order)
     else:
-        made = numpy.ndarray(shape, dtype, buffer=memoryview(buffer), order=order)
+        made = numpy.empty(shape, dtype, order)
+        if made.size:
+            made[...] = numpy.ndarray(shape, dtype, buffer=buffer, order=order)
     return made if writeable else read_only(made)
 
 
@@ -178,6 +183,9 @@ def finish_stream() -> None:
         type.__setattr__(made, name, value)
     while _to_freeze:
         _to_freeze.pop().flags.writeable = False
+    while _positions:
+        iterator, position = _positions.pop()
+        iterator.__setstate__(position)
 
 
 def finish() -> None:
@@ -192,6 +200,7 @@ def forget() -> None:
     """The stream has failed."""
     _deferred.clear()
     _to_freeze.clear()
+    _positions.clear()
 
 
 def exception(kind: type[BaseException], arguments: tuple[Any, ...]) -> BaseException:
@@ -217,11 +226,6 @@ def exception_rest(made: BaseException, state: tuple[Any, Any, Any, bool]) -> No
         made.__setstate__(own)
 
 
-def suppressed() -> str:
-    """argparse's mark, a string that it knows by identity."""
-    return str(importlib.import_module("argparse").SUPPRESS)
-
-
 def cached(wrapped: Callable[..., Any], maxsize: int | None, typed: bool) -> Any:
     return functools.lru_cache(maxsize=maxsize, typed=typed)(wrapped)
 
@@ -242,6 +246,10 @@ def context_variable(name: str, default: Any) -> Any:
 def view(mapping: dict[Any, Any], method: str) -> Any:
     """`mapping.keys()`, `.values()` or `.items()`."""
     return getattr(mapping, method)()
+
+
+def iterator_position(made: Any, state: tuple[int]) -> None:
+    _positions.append((made, state[0]))
 
 
 def closed_file(name: Any, mode: str, encoding: str | None, errors: str | None) -> Any:
@@ -266,6 +274,16 @@ def shell() -> Any:
     """The IPython shell of this process, or None."""
     return sys.modules["IPython.core.getipython"].get_ipython()
 
+
+#: What the process has one of, whatever a cell puts in its place; `suppressed` is a string that argparse knows by
+#: identity.
+LIVE: dict[str, Callable[[], Any]] = {
+    "paths": lambda: baseline.live["paths"],
+    "arguments": lambda: baseline.live["arguments"],
+    "modules": lambda: baseline.live["modules"],
+    "filters": lambda: baseline.live["filters"],
+    "suppressed": lambda: argparse.SUPPRESS,
+}
 
 _functions = [value for value in list(vars().values()) if isinstance(value, types.FunctionType)]
 for _function in _functions:

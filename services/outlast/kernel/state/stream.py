@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import pickle
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 from . import rebuild
 from .calm import Interrupted
 from .objects import NewObject
-from .pickling import KNOWN, StatePickler, Tables
+from .pickling import KNOWN, NeedsKernel, StatePickler, Tables
 from .refusal import Unusable, reason
 
 #: Bytes that a stream may have in memory.
@@ -92,9 +93,9 @@ def dump(key: Key, value: Any, stream: Stream, pickler: StatePickler) -> str:
     """Write an entry; "", or why it could not be pickled, and then the stream is of no use. OSError if that failed."""
     try:
         pickler.dump((tuple(key), value))
-    except Interrupted:
+    except (Interrupted, NeedsKernel):
         raise
-    except (Exception, KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+    except BaseException as error:
         if stream.failure is not None:
             raise stream.failure from None
         return reason(error)
@@ -105,9 +106,9 @@ def why_not(value: Any, namespace: dict[str, Any], definitions: dict[int, str], 
     """Why this value cannot be pickled by itself, or ""."""
     try:
         StatePickler(_Nowhere(), namespace, definitions, tables, forked=forked).dump(value)
-    except Interrupted:
+    except (Interrupted, NeedsKernel):
         raise
-    except (Exception, KeyboardInterrupt, SystemExit, GeneratorExit) as error:
+    except BaseException as error:
         return reason(error)
     return ""
 
@@ -128,15 +129,19 @@ class _Loader(pickle.Unpickler):
         if module != rebuild.ALIAS:
             return super().find_class(module, name)
         if name == rebuild.definition.__name__:
-            return self._definition
+            # No method of the loader's: its memo keeps it, and a loader that keeps itself keeps all that it has loaded.
+            return functools.partial(_definition, self._definitions)
         known = {"namespace": self._namespace, "inputs": self._inputs, "outputs": self._outputs}
-        return (lambda: known[name]) if name in known else getattr(rebuild, name)
+        if name in known:
+            return lambda: known[name]
+        return rebuild.LIVE[name] if name in rebuild.LIVE else getattr(rebuild, name)
 
-    def _definition(self, slot: str) -> Any:
-        try:
-            return self._definitions[slot]
-        except KeyError:
-            raise Unusable(f"needs {slot}, which is missing") from None
+
+def _definition(definitions: dict[str, Any], slot: str) -> Any:
+    try:
+        return definitions[slot]
+    except KeyError:
+        raise Unusable(f"needs {slot}, which is missing") from None
 
 
 class LoadFailed(Unusable):

@@ -269,4 +269,30 @@ CASES = [
         """,
         shell=True,
     ),
+    case(
+        "what a library has one of, under a name of the user's",
+        """
+        import random
+        import warnings
+        from os import environ
+        from sys import argv, modules, path
+
+        import numpy as np
+        import pandas as pd
+        from matplotlib import colormaps, rcParams
+
+        filters, chance, legacy, options = warnings.filters, random._inst, np.random.mtrand._rand, pd.options
+        kept = {"environ": environ, "rows": [rcParams]}
+        """,
+        after="""
+        import os, sys, matplotlib
+        environ["MINE"] = "1"
+        rcParams["lines.linewidth"] = 7
+        chance.seed(3); legacy.seed(4)
+        print(os.environ["MINE"], matplotlib.rcParams["lines.linewidth"], random.random(), np.random.rand())
+        print(path is sys.path, argv is sys.argv, modules is sys.modules, filters is warnings.filters)
+        print(colormaps is matplotlib.colormaps, options is pd.options, kept["environ"] is os.environ)
+        print(kept["rows"][0] is matplotlib.rcParams)
+        """,
+    ),
 ]
