@@ -266,6 +266,17 @@ def overhead(measured: Measured, baseline: Measured) -> str:
     return f"{measured.what} {100 * (ours / beside - 1):.1f} %"
 
 
+def waited(measured: Measured, think: float) -> str:
+    """`dill 1.23 s`: for how long, of the whole job, neither a cell ran nor the model thought.
+
+    The machine's noise, most of which is in the cells, is not in it; nor is what a save slows the next cell down by.
+    """
+    if not measured.drives:
+        return f"{measured.what}: none"
+    seconds = statistics.median(each.seconds - sum(each.cells) - think * len(each.cells) for each in measured.drives)
+    return f"{measured.what} {seconds:.2f} s"
+
+
 def job_row(found: Sequence[Measured], bytes_: int, think: float, goal: Goal) -> Row:
     """A job's seconds, saves included."""
     ours, baseline, *others = found
@@ -281,7 +292,9 @@ def job_row(found: Sequence[Measured], bytes_: int, think: float, goal: Goal) ->
         violations=tuple(ours.violations),
         notes=(
             f"{what}: the state has {size(state)}; overhead: "
-            + ", ".join(overhead(each, baseline) for each in (ours, *others)),
+            + ", ".join(overhead(each, baseline) for each in (ours, *others))
+            + "; of the time, waiting for saves outside of cells: "
+            + ", ".join(waited(each, think) for each in (ours, *others)),
         ),
         details={each.what: _details(each) for each in found},
     )

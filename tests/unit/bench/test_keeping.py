@@ -225,6 +225,9 @@ def test_the_overhead_is_that_of_the_medians_over_the_same_cells_without_saves()
     assert row.reached is True and row.beside[0].what == "none"
     assert "Outlast 4.0 %, dill 50.0 %, Kishu: none (failed: too slow)" in row.notes[0]
     assert "the state has 2.0 GB" in row.notes[0] and "28 million" not in row.what and "27,777,777 rows" in row.what
+    hurried = state.job_row(FOUND, 1_500_000_000, 2.0, Goal())
+    # 10.4 s, of which cells took 3 s and the thinking 4 s.
+    assert "waiting for saves outside of cells: Outlast 3.40 s, dill 8.00 s, Kishu: none" in hurried.notes[0]
     assert (row.beside[2].sample, row.beside[2].source) == (None, "failed: too slow")
 
 
