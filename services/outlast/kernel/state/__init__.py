@@ -87,7 +87,7 @@ __all__ = ["prepare", "restore", "save"]
 
 def prepare() -> None:
     """Import what the first save or restore would import; ImportError if this environment lacks it."""
-    from . import checkpoint  # noqa: F401  # for the import itself
+    from . import restoring, saving  # noqa: F401  # for the imports themselves
 
 
 def save(
@@ -109,11 +109,11 @@ def save(
     """
     result: dict[str, Any] = {"manifest": "", "missing": {}, "error": "", "bytes": 0, "pause": 0.0}
     try:
-        from . import calm, checkpoint
+        from . import calm, saving
 
         with calm.interruptible() as interrupts:
             result.update(
-                checkpoint.write(
+                saving.write(
                     namespace,
                     directory,
                     cell,
@@ -137,10 +137,10 @@ def restore(namespace: dict[str, Any], manifest_path: str) -> dict[str, Any]:
     """
     result: dict[str, Any] = {"restored": [], "missing": {}, "error": "", "beside": {}}
     try:
-        from . import ambient, calm, checkpoint
+        from . import ambient, calm, restoring
 
         with calm.interruptible() as interrupts, calm.undisturbed():
-            result.update(checkpoint.read(namespace, manifest_path, interrupts.commit))
+            result.update(restoring.read(namespace, manifest_path, interrupts.commit))
         ambient.settle()
     except BaseException as error:
         result["error"] = f"The state was not restored: {_cause(error)}."

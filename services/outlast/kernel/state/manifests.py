@@ -12,6 +12,11 @@ from typing import Any
 from . import objects, points
 from .objects import Damaged
 
+FORMAT = 2
+
+#: The manifest that the session's log can name by now: of the last checkpoint saved or restored in this process.
+base = ""
+
 #: Checkpoints that can be restored, the newest among them.
 kept_checkpoints = 3
 #: Manifests that are kept, those of checkpoints that cannot be restored any more for their lists of names.
@@ -90,7 +95,7 @@ def object_sizes(manifest: dict[str, Any]) -> dict[str, int]:
     return sizes
 
 
-def collect(directory: str, current: str, base: str) -> None:
+def collect(directory: str, current: str) -> None:
     """Remove what no log can name any more; failures are left for the next time.
 
     Restorable stay `current`, `base` (the one before it, which a log may still name until this one is logged) and the

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from . import rebuild
 from .calm import Interrupted
 from .objects import NewObject
-from .pickling import KNOWN, NeedsKernel, StatePickler, Tables
+from .pickling import KNOWN, StatePickler, Tables
+from .reducers import NeedsKernel
 from .refusal import Unusable, reason
 
 #: Bytes that a stream may have in memory.

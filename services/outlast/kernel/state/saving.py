@@ -1,36 +1,27 @@
-"""A save and a restore from end to end; `__init__` keeps their exceptions from the caller."""
+"""A save from end to end, mostly in a child; `__init__` keeps its exceptions from the caller."""
 
 from __future__ import annotations
 
-import base64
-import io
 import platform
 import random
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from . import ambient, calm, manifests, objects, points, proof, rebuild
+from . import ambient, calm, manifests, objects, points, proof
 from .components import Component, Dissector, Parts
 from .fork import ChildEnded, Note, in_child
 from .names import current_shell, user_names
-from .objects import Damaged
-from .pickling import NeedsKernel
+from .reducers import NeedsKernel
 from .refusal import Unusable, cause
-from .stream import DEFINITIONS, Key, LoadFailed, load
-from .versions import libraries, require_same_versions
+from .stream import Key
+from .versions import libraries
+from .writing import Writer
 
-FORMAT = 2
-
-#: Bytes of streams that go into the manifest itself, of one and of all: a file less to sync.
-_inline_bytes, _all_inline_bytes = 1 << 16, 8 << 20
 #: Children that may end without an answer, one after the other, each time without what the one before died of.
 _tries = 4
 #: Kind and name of an entry in the note that a child leaves.
 _between = "\0"
 
-#: The manifest that the session's log can name by now: of the last checkpoint saved or restored in this process.
-_base = ""
 #: What the save before could not pickle.
 _suspects: list[Key] = []
 #: What a child died of, as long as the name stands for the same object: its id, and the reason.
@@ -56,7 +47,7 @@ def write(
 
     `commit` is called before the last step of a save without a child, and may raise.
     """
-    global _base, _suspects, _needs_kernel
+    global _suspects, _needs_kernel
     shell = current_shell(namespace)
     manifests.make_directories(directory)
     ambient.observe(namespace, shell)
@@ -76,7 +67,7 @@ def write(
     points.reach("saved")
     _suspects = [Key(kind, name) for kind, name in answer["suspects"]]
     proof.remember(answer["proved"])
-    _base = answer["manifest"]
+    manifests.base = answer["manifest"]
     return {
         "manifest": answer["manifest"],
         "missing": answer["missing"],
@@ -171,7 +162,7 @@ class _Work:
         answer["suspects"] = [tuple(key) for key in parts.missing]
         if self._limit:
             missing.update(_within(parts, self._limit))
-        writer = _Writer(self._objects)
+        writer = Writer(self._objects)
         components = []
         prover = proof.Prover(self.namespace)
         for component in parts.in_order(entries):
@@ -204,7 +195,7 @@ class _Work:
             self._directory,
             self._cell,
             {
-                "format": FORMAT,
+                "format": manifests.FORMAT,
                 "cell": self._cell,
                 "python": platform.python_version(),
                 "libraries": libraries(),
@@ -225,7 +216,7 @@ class _Work:
             },
         )
         answer["bytes"] = total
-        manifests.collect(self._directory, answer["manifest"], _base)
+        manifests.collect(self._directory, answer["manifest"])
 
     def _entries(self, missing: dict[Key, str]) -> dict[Key, Any]:
         entries = {Key("name", name): self.namespace[name] for name in user_names(self.namespace)}
@@ -255,125 +246,6 @@ def _within(parts: Parts, limit: int) -> dict[Key, str]:
         why = f"was left out: with its {size:,} bytes the state would be larger than the limit of {limit:,}"
         taken.update(dict.fromkeys(component.keys, why))
     return taken
-
-
-class _Writer:
-    """Puts components where a manifest can name them."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        #: Name and bytes of every object that was named.
-        self.objects: dict[str, int] = {}
-        self.inline = 0
-
-    def write(self, component: Component, *, defines: bool) -> dict[str, Any]:
-        """What the manifest says of it, and its "keys"."""
-        content = component.stream.content
-        stream: dict[str, str]
-        if content is None:
-            name = component.stream.keep()
-            self.objects[name] = component.stream.size
-            stream = {"object": name}
-        elif content.nbytes < _inline_bytes and self.inline + content.nbytes <= _all_inline_bytes:
-            self.inline += content.nbytes
-            stream = {"inline": base64.b64encode(content).decode()}
-        else:
-            stream = {"object": self._put(content)}
-        return {
-            "keys": component.keys,
-            "entries": [tuple(key) for key in component.keys] + ([tuple(DEFINITIONS)] if defines else []),
-            "stream": stream,
-            "buffers": [self._put(buffer.raw()) for buffer in component.buffers],
-        }
-
-    def _put(self, content: memoryview) -> str:
-        name = objects.put(self._directory, content)
-        self.objects[name] = content.nbytes
-        return name
-
-    def sync(self) -> None:
-        """Make the objects' names durable."""
-        if self.objects:
-            manifests.sync_directory(self._directory)
-
-
-def read(namespace: dict[str, Any], manifest_path: str, commit: Callable[[], None]) -> dict[str, Any]:
-    """ "restored", "missing" and "beside". Raises, with nothing changed, if the checkpoint is damaged or does not fit.
-
-    An entry that does not load is missing. `commit` is called once all is loaded, and may raise.
-    """
-    global _base
-    path = Path(manifest_path)
-    manifest = manifests.read(manifest_path)
-    require_same_versions(manifest, FORMAT)
-    directory = manifests.objects_of(str(path.parent.parent))
-    sizes = manifests.object_sizes(manifest)
-    recorded, place, components = (manifest.get(name) for name in ("missing", "place", "components"))
-    if not isinstance(recorded, dict) or not isinstance(place, dict) or not isinstance(components, list):
-        raise Damaged("its manifest is damaged")
-    objects.verify(directory, sizes, str(manifest.get("algorithm")))
-    missing = {str(name): str(why) for name, why in recorded.items()}
-    before = dict(namespace)
-    loaded: dict[Key, Any] = {}
-    undo = ambient.enter(place, missing)
-    try:
-        definitions: dict[str, Any] = {}
-        failed = [
-            component
-            for component in components
-            if not _load(component, directory, sizes, namespace, definitions, loaded, missing)
-        ]
-        for component in failed:
-            # What its objects look up while they are loaded may be there by now.
-            _load(component, directory, sizes, namespace, definitions, loaded, missing)
-        rebuild.finish()
-        commit()
-    except BaseException:
-        namespace.clear()
-        namespace.update(before)
-        undo()
-        raise
-    ambient.surround(namespace, current_shell(namespace), loaded, missing)
-    _base = path.name
-    return {
-        "restored": [key.name for key in loaded if key.kind == "name"],
-        "missing": missing,
-        "beside": loaded.get(Key("beside", "(beside)"), {}),
-    }
-
-
-def _load(
-    component: dict[str, Any],
-    directory: Path,
-    sizes: dict[str, int],
-    namespace: dict[str, Any],
-    definitions: dict[str, Any],
-    loaded: dict[Key, Any],
-    missing: dict[str, str],
-) -> bool:
-    """Whether it is loaded; if not, its entries are among the missing."""
-    keys = [Key(kind, name) for kind, name in component["entries"]]
-    stream = component["stream"]
-    if "inline" in stream:
-        file: Any = io.BytesIO(base64.b64decode(stream["inline"]))
-    else:
-        file = objects.open_object(directory, stream["object"])
-    with file:
-        buffers = (objects.load(directory, name, sizes[name]) for name in component["buffers"])
-        try:
-            for key, value in load(file, buffers, namespace, definitions, keys):
-                loaded[key] = value
-                missing.pop(key.label, None)
-                if key.kind in ("name", "annotations"):
-                    namespace[key.name] = value
-        except LoadFailed as failed:
-            rebuild.forget()
-            for key in keys:
-                if key not in loaded and key != DEFINITIONS:
-                    why = "" if key == failed.key else f"shares an object with {failed.key.label}, which "
-                    missing[key.label] = f"{why}did not load ({failed})"
-            return False
-    return True
 
 
 def _type_name(value: Any) -> str:
