@@ -14,6 +14,7 @@ what the kernel left behind may go on before it is killed; no answer comes while
 """
 
 import contextlib
+import gc
 import importlib
 import importlib.util
 import io
@@ -125,6 +126,9 @@ def serve(package, channel):
 
     become_subreaper = 36
     ctypes.CDLL(None).prctl(become_subreaper, 1)
+    # A collection in a kernel would go through, and so copy, all that was imported here.
+    gc.collect()
+    gc.freeze()
     print(json.dumps("ready"), file=channel, flush=True)
     for line in sys.stdin:
         request = json.loads(line)

@@ -16,20 +16,20 @@ _of_objects = ("object written", "object synced", "object renamed")
 _of_the_manifest = ("manifest written", "manifest synced", "manifest renamed")
 
 
+_full, _over_quota, _broken = errno.ENOSPC, errno.EDQUOT, errno.EIO
+_words = {_full: "No space left on device", _over_quota: "Disk quota exceeded", _broken: "Input/output error"}
+
+
 @pytest.mark.parametrize(
-    ("point", "time"),
-    [*((point, time) for point in _of_objects for time in (1, 2)), *((p, 1) for p in _of_the_manifest)],
-)
-@pytest.mark.parametrize(
-    ("number", "words"),
+    ("number", "point", "time"),
     [
-        (errno.ENOSPC, "No space left on device"),
-        (errno.EDQUOT, "Disk quota exceeded"),
-        (errno.EIO, "Input/output error"),
+        *((_full, point, time) for point in _of_objects for time in (1, 2)),
+        *((_full, point, 1) for point in _of_the_manifest),
+        *((number, point, 1) for number in (_over_quota, _broken) for point in ("object written", "manifest written")),
     ],
 )
 def test_a_write_that_fails_at_any_point_costs_nothing(
-    warm_kernels: Callable[..., Kernels], point: str, time: int, number: int, words: str
+    warm_kernels: Callable[..., Kernels], number: int, point: str, time: int
 ) -> None:
     kernels = warm_kernels("numpy")
     save = ["save", str(kernels.checkpoints)]
@@ -37,7 +37,7 @@ def test_a_write_that_fails_at_any_point_costs_nothing(
     _, first, _, _, failed, _, again = kernels.run(
         cells[0], [*save, 1], ["fail", point, number, time], cells[1], [*save, 2], cells[2], [*save, 3]
     )
-    assert failed["error"] == f"The state was not saved: {words}."
+    assert failed["error"] == f"The state was not saved: {_words[number]}."
     assert (failed["manifest"], failed["missing"]) == ("", {})
     assert (first["error"], again["error"], again["missing"]) == ("", "", {})
     for k, name in ((1, first["manifest"]), (3, again["manifest"])):

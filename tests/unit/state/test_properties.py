@@ -12,7 +12,7 @@ from tests.unit.state.programs import NAMES, PREAMBLE, Program, programs
 
 _describe = ["describe", *NAMES]
 #: Examples in each of the parts, which run side by side.
-_examples, _parts = 15, 4
+_examples, _parts = 12, 4
 
 
 @pytest.mark.parametrize("part", range(_parts))

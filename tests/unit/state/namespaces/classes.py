@@ -279,4 +279,31 @@ CASES = [
         print(i + 1, type(i + 1) is I, t.first)
         """,
     ),
+    case(
+        "classes that cannot be imported by a name",
+        """
+        import types
+
+        class_of = {
+            "keys": type({}.keys()),
+            "iterator": type(iter([])),
+            "wrapper": type(int.__add__),
+            "none": type(None),
+            "dots": type(...),
+            "function": types.FunctionType,
+            "cell": types.CellType,
+            "proxy": types.MappingProxyType,
+        }
+        kept = ["kept"]
+        """,
+        after="print(kept)",
+        either={
+            "class_of": (
+                ".",
+                """
+                print(class_of["keys"] is type({}.keys()), class_of["cell"] is types.CellType, list(class_of.values()))
+                """,
+            )
+        },
+    ),
 ]

@@ -337,4 +337,100 @@ CASES = [
         print(k, v, i, ok, proxy, type(k), k.mapping["b"])
         """,
     ),
+    case(
+        "marks that are known by their identity",
+        """
+        import datetime, decimal, fractions, pathlib, re, uuid
+
+
+        class Mark:
+            def __eq__(self, other):
+                return True
+
+            __hash__ = None
+
+
+        MISSING, MARK, EMPTY, SET = object(), Mark(), (None,), frozenset({1})
+        values = [
+            decimal.Decimal(1),
+            datetime.date(2025, 1, 1),
+            datetime.timedelta(1),
+            pathlib.PurePath("a"),
+            uuid.UUID(int=1),
+            fractions.Fraction(1, 2),
+            re.compile("a"),
+            range(3),
+            slice(3),
+            type("T", (), {})(),
+        ]
+        same = list(values)
+
+
+        def pick(d, k, default=MISSING):
+            return d.get(k, MISSING) is MISSING, default is MISSING, MARK in [MARK], EMPTY is empty, SET is table[1]
+
+
+        empty, table = EMPTY, {0: MISSING, 1: SET, 2: MARK}
+        """,
+        after="""
+        print(pick({}, "k"), pick(table, 0), table[2] is MARK)
+        print([a is b for a, b in zip(values, same)])
+        """,
+    ),
+    case(
+        "what is shared by way of functions, classes and their parts",
+        """
+        import enum
+        import functools
+        import types
+        from dataclasses import dataclass, field
+
+        shared = {"n": 1}
+
+
+        def closed(over):
+            return lambda: over
+
+
+        class Color(enum.Enum):
+            RED = shared
+
+
+        @dataclass
+        class D:
+            common = shared
+            own: dict = field(default_factory=lambda: shared)
+
+
+        class P:
+            there = property(lambda self, it=shared: it)
+
+
+        def noted(): ...
+
+
+        noted.note = shared
+        get, fixed, bound, proxy = (
+            closed(shared),
+            functools.partial(dict, shared),
+            shared.get,
+            types.MappingProxyType(shared),
+        )
+        error, d = ValueError(shared), D()
+        table = [get, fixed, error]
+        """,
+        after="""
+        shared["n"] = 2
+        print(get() is shared, Color.RED.value is shared, D.common is shared, d.own is shared, D().own is shared)
+        print(
+            P().there is shared,
+            noted.note is shared,
+            fixed.args[0] is shared,
+            bound("n"),
+            proxy["n"],
+            error.args[0] is shared,
+        )
+        print(table[0] is get, table[1] is fixed, table[2] is error)
+        """,
+    ),
 ]

@@ -246,4 +246,18 @@ CASES = [
         """,
         missing={"reader": "generator", "readers": "generator"},
     ),
+    case(
+        "an iterator within the list that it goes through",
+        """
+        items, kept = [1, 2, 3], ["kept"]
+        it = iter(items)
+        next(it)
+        items.append(it)
+        """,
+        after="print(kept)",
+        either={
+            "items": ("itself|iterator", "print(items[:3], len(items))"),
+            "it": ("itself|iterator", "print(next(it), items[3] is it)"),
+        },
+    ),
 ]
