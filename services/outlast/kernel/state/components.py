@@ -32,8 +32,6 @@ import cloudpickle.cloudpickle as cloud
 from .pickling import KNOWN, LARGE_BYTES, StatePickler, Tables
 from .stream import DEFINITIONS, Key, Stream, dump, why_not
 
-#: References that an object in a memo has anyway: the memo, its copy, a local name, an argument.
-_of_the_memo = 4
 #: Whether two entries have the same one of these makes no difference.
 _plain = (
     str,
@@ -56,6 +54,8 @@ _immutable = (
 #: Values of these types, if they are short, go into one stream: nothing can be wrong with them.
 _atoms = frozenset((str, bytes, int, float, complex, bool, type(None)))
 _short = 4096
+#: So do a few of them in one of these, which weak references cannot lead to, if only the namespace refers to it.
+_containers, _few = frozenset((list, tuple, dict)), 100
 
 
 @dataclass(eq=False)
@@ -110,13 +110,15 @@ class Dissector:
         self._has_weak = False
         self._missing: dict[Key, str] = {}
         self._tables = Tables()
+        self._held_once = _references_if_held_once(namespace, objects)
 
     def take_apart(self, entries: dict[Key, Any], suspects: Iterable[Key]) -> Parts:
         """The components of these entries. `suspects` could not be pickled the last time. OSError."""
         suspected = frozenset(suspects)
         modules = [key for key, value in entries.items() if key.kind == "name" and _is_module(value)]
         defined = [key for key, value in entries.items() if key.kind == "name" and _is_definition(value)]
-        atoms = [key for key, value in entries.items() if _is_atom(value)]
+        of_an_entry = _references_of_an_entry()
+        atoms = [key for key, value in entries.items() if _is_atom(value, of_an_entry)]
         apart = {*modules, *defined, *atoms}
         definitions = self._together(defined, entries, suspected, defines=True) if defined else None
         components = [self._one(key, entries[key]) for key in modules]
@@ -198,7 +200,7 @@ class Dissector:
         return component
 
     def _note_met(self, component: Component, pickler: StatePickler) -> None:
-        least = _of_the_memo + (0 if self._weak else 1)
+        least = self._held_once - self._weak
         memo: Any = pickler.memo
         written = {id(value) for value in pickler.written.values()}
         for index, obj in memo.copy().values():
@@ -263,9 +265,49 @@ def _is_definition(value: Any) -> bool:
         return False
 
 
-def _is_atom(value: Any) -> bool:
+def _is_atom(value: Any, of_an_entry: int) -> bool:
+    """Whether nothing can be wrong with the value: one of those types, or a few of them in a container that nobody else
+    refers to."""
     kind = type(value)
-    return kind in _atoms and (kind not in (str, bytes) or len(value) <= _short)
+    if kind in _atoms:
+        return kind not in (str, bytes) or len(value) <= _short
+    if kind not in _containers or len(value) > _few or _references(value) > of_an_entry:
+        return False
+    parts = value if kind is not dict else [*value, *value.values()]
+    return all(type(part) in _atoms and (type(part) not in (str, bytes) or len(part) <= _short) for part in parts)
+
+
+# How often an object is referred to while one looks at it depends on how one looks, and on Python's version. So it is
+# found out with objects of which it is known who else refers to them, looked at in the very same way.
+
+
+def _references(value: Any) -> int:
+    return sys.getrefcount(value)
+
+
+def _references_of_an_entry() -> int:
+    """What `_is_atom` sees of a container that only the namespace refers to, and the table of entries."""
+    namespace = {"name": [0]}
+    entries = dict(namespace)
+
+    def look(value: Any, _: int) -> int:
+        return _references(value)
+
+    (count,) = [look(value, 0) for key, value in entries.items()]
+    return count
+
+
+def _references_if_held_once(namespace: dict[str, Any], objects: Path) -> int:
+    """What `_note_met` sees of an object that only one other refers to."""
+    pickler = StatePickler(Stream(objects), namespace, {}, Tables(), forked=True)
+    pickler.dump([[0]])
+    memo: Any = pickler.memo
+    counts = []
+    for index, obj in memo.copy().values():
+        if index >= len(KNOWN) and obj == [0]:
+            counts.append(sys.getrefcount(obj))
+    (count,) = counts
+    return count
 
 
 _kinds: dict[type, bool] = {}

@@ -117,7 +117,8 @@ def collect(directory: str, current: str) -> None:
         for name in newest_first[_kept_manifests:]:
             _remove(place / name)
         restorable = list(dict.fromkeys([current, *([base] if base else []), *newest_first]))[:kept_checkpoints]
-        objects.collect(objects_of(directory), _objects_named_by(place, restorable))
+        if objects.are_any(objects_of(directory)):
+            objects.collect(objects_of(directory), _objects_named_by(place, restorable))
 
 
 def sync_directory(path: Path) -> None:

@@ -142,6 +142,12 @@ def load(directory: Path, name: str, size: int) -> memoryview:
         return memoryview(bytearray(file.read(size)))
 
 
+def are_any(directory: Path) -> bool:
+    """Whether there is anything to collect."""
+    with os.scandir(directory) as entries:
+        return any(True for _ in entries)
+
+
 def collect(directory: Path, kept: Iterable[str]) -> None:
     """Remove all but these; failures are left for the next time."""
     names = frozenset(kept)

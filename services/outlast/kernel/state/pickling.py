@@ -25,6 +25,8 @@ KNOWN = tuple(
     for name in ("namespace", "builtin_names", "inputs", "outputs", *rebuild.LIVE)
 )
 
+_beginning = b"".join(KNOWN)
+
 #: Bytes from which on a buffer is kept beside the stream, where it is compared with what was there before.
 LARGE_BYTES = 1 << 16
 
@@ -83,8 +85,7 @@ class StatePickler(Reducers, pickle.Pickler):
         self._of_this_name: dict[str, int] = {}
         self._reducers = tables.reducers
         self.importable = tables.importable
-        for known in KNOWN:
-            sink.write(known)
+        sink.write(_beginning)
         self.memo = tables.memo(namespace)
 
     def _out_of_band(self, buffer: pickle.PickleBuffer) -> bool:
