@@ -29,6 +29,7 @@ from .refusal import cause
 _stack_bytes, _deepest = 512 << 20, 150_000
 #: Seconds after which a child makes way for others: somebody waits for a short save, and nobody for a long one.
 _short_seconds, _niceness = 0.05, 10
+_makes_way_at = 0.0
 #: The depth that any stack is enough for.
 _usual_depth = 3000
 #: Bytes of the note that a child keeps about what it does.
@@ -58,6 +59,7 @@ class Note:
         self._memory = mmap.mmap(-1, _note_bytes)
 
     def write(self, text: str) -> None:
+        make_way()
         data = text.encode("utf-8", "surrogatepass")[: _note_bytes - 2]
         self._memory[:2] = len(data).to_bytes(2, "little")
         self._memory[2 : 2 + len(data)] = data
@@ -132,6 +134,8 @@ def _receive(read_end: int, watch: int, until: float | None) -> bytes | None:
 
 
 def _child(work: Callable[[], Any], write_end: int) -> None:
+    global _makes_way_at
+    _makes_way_at = time.monotonic() + _short_seconds
     code = 1
     try:
         # An interrupt is for the kernel, which then ends this process.
@@ -152,9 +156,20 @@ def _child(work: Callable[[], Any], write_end: int) -> None:
         os._exit(code)
 
 
+def make_way() -> None:
+    """In a child: have others run first, if this has taken longer than somebody waits. Called now and then.
+
+    By no timer: its signal, caught while the work is in a thread, has been seen to keep that thread busy for good.
+    """
+    global _makes_way_at
+    if _makes_way_at and time.monotonic() > _makes_way_at:
+        _makes_way_at = 0.0
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _niceness)
+
+
 def _with_deep_stack(work: Callable[[], Any]) -> Any:
     """In a thread whose stack holds what is nested deeply; without one if memory is short."""
-    worker: list[int] = []
     results: list[Any] = []
     errors: list[BaseException] = []
 
@@ -162,22 +177,12 @@ def _with_deep_stack(work: Callable[[], Any]) -> Any:
     context = contextvars.copy_context()
 
     def run() -> None:
-        worker.append(threading.get_native_id())
         try:
             results.append(context.run(work))
         except BaseException as error:
             errors.append(error)
 
     depth = sys.getrecursionlimit()
-
-    def make_way(number: int, frame: Any) -> None:
-        for thread in worker:
-            # Ended meanwhile, perhaps.
-            with contextlib.suppress(OSError):
-                os.setpriority(os.PRIO_PROCESS, thread, _niceness)
-
-    signal.signal(signal.SIGALRM, make_way)
-    signal.setitimer(signal.ITIMER_REAL, _short_seconds)
     try:
         threading.stack_size(_stack_bytes)
         thread = threading.Thread(target=run)

@@ -8,6 +8,7 @@ from typing import Any
 
 from . import manifests, objects
 from .components import Component
+from .fork import make_way
 from .stream import DEFINITIONS
 
 #: Bytes of streams that go into the manifest itself, of one and of all: a file less to sync.
@@ -44,6 +45,7 @@ class Writer:
         }
 
     def _put(self, content: memoryview) -> str:
+        make_way()
         name = objects.put(self._directory, content)
         self.objects[name] = content.nbytes
         return name
