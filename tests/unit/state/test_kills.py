@@ -161,4 +161,7 @@ def test_saves_that_are_killed_at_random_instants_cost_nothing(
                 session.cells()
         elif saves[0]["error"] or saves[0]["missing"]:
             killed += 1
+        else:
+            # Too late: the machine was busier when the time of a save was measured.
+            seconds *= 0.9
     session.assert_whole()
