@@ -168,8 +168,9 @@ class Stack(Observer):
         return at
 
     def wait_healthy(self) -> None:
-        """Block until every service is healthy; starts nothing that is up."""
-        self.compose("up", "--detach", "--wait", "--no-build", "--no-recreate")
+        """Block until every service is healthy; starts nothing that is up, and keeps as many workers as there are."""
+        workers = max(1, len(self.containers("worker")))
+        self.compose("up", "--detach", "--wait", "--no-build", "--no-recreate", "--scale", f"worker={workers}")
 
     def let_go(self, session: str) -> None:
         """Open the gate of a waiting cell, whatever state the worker's container is in."""
