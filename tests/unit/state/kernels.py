@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -50,7 +51,8 @@ class Nursery:
             self._ready = True
         assert self._process is not None and self._process.stdin is not None
         request = {"steps": steps, "directory": str(directory), "patience": patience}
-        print(json.dumps(request), file=self._process.stdin, flush=True)
+        with contextlib.suppress(BrokenPipeError):
+            print(json.dumps(request), file=self._process.stdin, flush=True)
         answer = self._answer()
         return answer["status"], answer["outcomes"]
 

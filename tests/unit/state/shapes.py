@@ -22,6 +22,14 @@ def describe(namespace, names):
     return "\n".join([*lines, *shape.memory()])
 
 
+def _is_of_a_table(obj):
+    """A single value of numpy or pandas, such as a time or what stands for a missing value."""
+    library = type(obj).__module__.partition(".")[0]
+    if library == "numpy":
+        return any(base.__name__ == "generic" for base in type(obj).__mro__)
+    return library == "pandas" and not hasattr(obj, "tolist") and not hasattr(obj, "columns")
+
+
 class _Shape:
     def __init__(self, namespace):
         self._namespace = namespace
@@ -31,7 +39,7 @@ class _Shape:
         self._places = []
 
     def of(self, obj):
-        if type(obj) in _values or (type(obj) in (tuple, frozenset) and obj in _singletons):
+        if type(obj) in _values or (type(obj) in (tuple, frozenset) and obj in _singletons) or _is_of_a_table(obj):
             return repr(obj)
         if obj is self._namespace:
             return "globals()"
@@ -46,6 +54,11 @@ class _Shape:
 
     def _body(self, obj, number):
         kind = type(obj)
+        if isinstance(obj, type):
+            if obj.__module__ != "__main__":
+                return obj.__qualname__
+            own = {name: value for name, value in vars(obj).items() if not name.startswith("__")}
+            return f"{obj.__qualname__} {[base.__name__ for base in obj.__bases__]} {self.of(own)}"
         if issubclass(kind, (list, tuple, collections.deque)):
             return f"{self.all_of(obj)} {getattr(obj, 'maxlen', '')} {self._attributes(obj)}"
         if issubclass(kind, (set, frozenset)):
@@ -57,6 +70,8 @@ class _Shape:
             return self._bytearray(obj, number)
         if kind.__module__ == "numpy":
             return self._array(obj, number)
+        if kind.__module__.partition(".")[0] == "pandas":
+            return self._table(obj)
         if kind is types.FunctionType:
             cells = [self.of(cell) for cell in obj.__closure__ or ()]
             parts = (obj.__defaults__, obj.__kwdefaults__, obj.__globals__, obj.__dict__)
@@ -77,9 +92,6 @@ class _Shape:
             made_of = obj.__reduce__()[1:]
             spent = len(made_of[0]) == 1 and made_of[0][0] in ((), []) and id(made_of[0][0]) not in self._numbers
             return "spent" if spent else self.all_of(made_of)
-        if issubclass(kind, type):
-            own = {name: value for name, value in vars(obj).items() if not name.startswith("__")}
-            return f"{obj.__qualname__} {[base.__name__ for base in obj.__bases__]} {self.of(own)}"
         return f"of {self.of(kind)} {self._attributes(obj)}"
 
     def _attributes(self, obj):
@@ -111,6 +123,15 @@ class _Shape:
         self._places.append((number, touched, steps))
         content = self.all_of(array.ravel().tolist()) if array.dtype == object else array.tolist()
         return f"{array.dtype.str} {array.shape} {array.flags.writeable} {str(content)[:2000]}"
+
+    def _table(self, obj):
+        """Values and types; what shares memory here shows only in what is written later."""
+        if hasattr(obj, "columns"):
+            columns = [self._table(obj.iloc[:, number]) for number in range(obj.shape[1])]
+            return f"{obj.columns!r} {obj.index!r} {columns} {self.of(obj.attrs)}"
+        values = obj.tolist()
+        content = self.all_of(values) if any(type(value) is list for value in values) else repr(values)
+        return f"{getattr(obj, 'name', '')!r} {obj.dtype!r} {getattr(obj, 'index', None)!r} {content}"
 
     def memory(self):
         """A line for each that shares memory with others: with which, and where it begins relative to the first."""

@@ -8,37 +8,41 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 
 from tests.unit.state.kernels import Kernels
-from tests.unit.state.programs import NAMES, PREAMBLE, Program, programs
+from tests.unit.state.namespaces import LIBRARIES
+from tests.unit.state.programs import NAMES, Program, programs
+from tests.unit.state.vocabularies import FRAMES, GRAPHS, Vocabulary
 
 _describe = ["describe", *NAMES]
-#: Examples in each of the parts, which run side by side.
-_examples, _parts = 12, 4
+#: Vocabulary, modules that a kernel for it has imported before, examples.
+PARTS: list[tuple[Vocabulary, tuple[str, ...], int]] = [*[(GRAPHS, ("numpy",), 12)] * 4, *[(FRAMES, LIBRARIES, 8)] * 2]
 
 
-@pytest.mark.parametrize("part", range(_parts))
+@pytest.mark.parametrize("part", range(len(PARTS)), ids=lambda part: f"{PARTS[part][0].name} {part + 1}")
 def test_a_graph_of_objects_keeps_its_shape_over_three_generations_of_kernels(
     warm_kernels: Callable[..., Kernels], request: pytest.FixtureRequest, part: int
 ) -> None:
+    vocabulary, modules, examples = PARTS[part]
     number = int(request.config.getoption("randomly_seed", 0)) + part
     print(f"the programs are those of seed {number}")
 
     @seed(number)
     @settings(
-        max_examples=_examples,
+        max_examples=examples,
         database=None,
         deadline=None,
-        phases=[Phase.generate, Phase.shrink],
+        # To find a smaller one takes minutes; who looks into a failure adds `Phase.shrink`.
+        phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(programs())
+    @given(programs(vocabulary))
     def keeps_its_shape(program: Program) -> None:
-        _assert_shape_is_kept(warm_kernels("numpy"), program)
+        _assert_shape_is_kept(warm_kernels(*modules), vocabulary, program)
 
     keeps_its_shape()
 
 
-def _assert_shape_is_kept(kernels: Kernels, program: Program) -> None:
-    before = [["cell", PREAMBLE], ["cell", program.before]]
+def _assert_shape_is_kept(kernels: Kernels, vocabulary: Vocabulary, program: Program) -> None:
+    before = [["cell", vocabulary.preamble], ["cell", program.before]]
     after = [["cell", program.after], _describe]
     save = ["save", str(kernels.checkpoints)]
 

@@ -36,7 +36,7 @@ from tests.unit.state.namespaces import (
 from tests.unit.state.namespaces.cases import Case
 
 #: What data tables need. It is slow to import: all their kernels come from a process that has done so once.
-_libraries = (
+LIBRARIES = (
     "numpy",
     "pandas",
     "pyarrow",
@@ -74,5 +74,5 @@ _others = (
 #: Each with the modules that its kernel has imported before the first cell.
 CASES: list[tuple[tuple[str, ...], Case]] = [
     *(((), case) for table in _others for case in table.CASES),
-    *((_libraries, case) for table in _of_data for case in table.CASES),
+    *((LIBRARIES, case) for table in _of_data for case in table.CASES),
 ]

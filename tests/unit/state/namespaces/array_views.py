@@ -248,4 +248,43 @@ CASES = [
             "spread": ("broadcast", "print(spread.shape)"),
         },
     ),
+    case(
+        "parts of arrays over bytes, where the whole has no name",
+        """
+        import array
+
+        import numpy as np
+
+        data, typed = bytearray(b"head" + bytes(8)), array.array("i", range(5))
+        body, words, tail = (
+            np.frombuffer(data, "u1")[4:],
+            np.frombuffer(data, "<u2")[2:].reshape(2, 2),
+            np.frombuffer(typed, "i4")[2:],
+        )
+        """,
+        after="""
+        data[5] = 1
+        words[1, 1] = 513
+        typed[3] = 30
+        print(list(data), body, words, tail)
+        """,
+    ),
+    case(
+        "an array of objects that its own elements lead back to",
+        """
+        import numpy as np
+
+        a = np.empty((2, 3), dtype=object)
+        row, turned, nothing = a[1], a.T, a[2:]
+        a[0, 0], a[0, 1], a[0, 2] = [row], {"turned": turned}, [nothing]
+        fortran = np.empty((2, 2), dtype=object, order="F")
+        fortran[0, 0] = [fortran[1]]
+        """,
+        after="""
+        a[1, 2] = "written"
+        fortran[1, 1] = 5
+        print(row, turned[2], nothing.shape, nothing.dtype, a[0, 0][0] is row, a[0, 1]["turned"] is turned)
+        print(fortran[0, 0][0], fortran.flags.f_contiguous)
+        """,
+    ),
 ]
