@@ -50,8 +50,8 @@ def reduce_array(obj: Any) -> Any:
     made: Any = None
     if is_shared:
         made = _view(obj, owner)
-    elif exact and owner is obj and obj.base is not None:
-        made = _over(obj)
+    elif exact and owner.base is not None:
+        made = _over(obj, owner.base)
     if exact:
         return made or reduce_alone(obj)
     return made and (rebuild.array_as, (Given(made), type(obj)), dict(vars(obj)), None, None, rebuild.bare_state)
@@ -63,7 +63,7 @@ def reduce_alone(obj: Any) -> Any:
         return obj.__reduce_ex__(5)
     writeable = bool(obj.flags.writeable)
     if obj.dtype.hasobject:
-        return _packed(obj) or (obj.__reduce_ex__(5) if writeable else (rebuild.read_only, (obj.copy(),)))
+        return _packed(obj) or _of_objects(obj, writeable)
     if obj.dtype.kind not in _plain_kinds or not obj.dtype.itemsize:
         return obj.__reduce_ex__(5)
     if not _is_contiguous(obj):
@@ -113,9 +113,8 @@ def _owner(obj: Any) -> tuple[Any, bool]:
     return at, (known or obj.nbytes > at.nbytes) and _is_contiguous(at)
 
 
-def _over(obj: Any) -> Any:
+def _over(obj: Any, base: Any) -> Any:
     """An array in the memory of a bytearray that others know too; else None."""
-    base = obj.base
     buffer = base.obj if isinstance(base, memoryview) else base
     if not isinstance(buffer, (bytearray, array.array)) or sys.getrefcount(buffer) <= _only_its_own:
         return None
@@ -171,6 +170,15 @@ def _packed(obj: Any) -> Any:
     except Exception:  # Half of a surrogate pair, for one, which Arrow does not take.
         return None
     return rebuild.strings, (encoded.indices, encoded.dictionary, obj.shape)
+
+
+def _of_objects(obj: Any, writeable: bool) -> Any:
+    """An array of objects, which may lead back to it: made whole, in its shape, before it is filled."""
+    if obj.dtype != object:
+        return obj.__reduce_ex__(5) if writeable else (rebuild.read_only, (obj.copy(),))
+    order = "F" if obj.flags.f_contiguous and not obj.flags.c_contiguous else "C"
+    state = obj.reshape(-1).tolist(), writeable
+    return rebuild.array_of_objects, (obj.shape, order), state, None, None, rebuild.array_of_objects_state
 
 
 def _numpy() -> Any:

@@ -61,6 +61,17 @@ def array(buffer: Any, shape: tuple[int, ...], dtype: Any, order: Any, writeable
     return made if writeable else read_only(made)
 
 
+def array_of_objects(shape: tuple[int, ...], order: Any) -> Any:
+    return importlib.import_module("numpy").empty(shape, object, order)
+
+
+def array_of_objects_state(made: Any, state: tuple[list[Any], bool]) -> None:
+    elements, writeable = state
+    made[...] = importlib.import_module("numpy").fromiter(elements, object, len(elements)).reshape(made.shape)
+    if not writeable:
+        read_only(made)
+
+
 def array_view(
     base: Any, shape: tuple[int, ...], dtype: Any, strides: tuple[int, ...], offset: int, writeable: bool
 ) -> Any:
