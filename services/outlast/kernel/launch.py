@@ -48,9 +48,9 @@ def kernel_environment(source: Mapping[str, str], python: str, session: str, roo
         **{name: source[name] for name in ALLOWED if name in source},
         "PATH": f"{os.path.dirname(python)}:{path}",
         "HOME": f"{root}/home",
-        "TMPDIR": f"{root}/tmp",  # noqa: S108  (the session's own)
+        "TMPDIR": f"{root}/tmp",  # noqa: S108  # below the session's own directory, not the machine's /tmp
         # In TMPDIR, because HOME is emptied at each start and building the font list takes seconds.
-        "MPLCONFIGDIR": f"{root}/tmp/.matplotlib",  # noqa: S108  (below the same)
+        "MPLCONFIGDIR": f"{root}/tmp/.matplotlib",  # noqa: S108  # below the same
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "TERM": "dumb",
         "NO_COLOR": "1",
@@ -91,7 +91,7 @@ def become_kernel(argv: list[str], environment: dict[str, str], directory: str, 
             raise OSError(ctypes.get_errno(), "PR_SET_PDEATHSIG")
         if os.getppid() != parent:
             os._exit(LAUNCH_FAILED)
-        os.execve(argv[0], argv, environment)  # noqa: S606  (there is no shell to want)
+        os.execve(argv[0], argv, environment)  # noqa: S606  # the program itself: a shell would only read its arguments anew
     except BaseException as error:
         os.write(2, f"{type(error).__name__}: {error}".encode("utf-8", "replace"))
     sys.stderr = None

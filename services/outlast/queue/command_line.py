@@ -101,4 +101,4 @@ def install() -> None:
     """Answer the question of `rq worker`, if this process is one."""
     commands = sys.modules.get("rq.cli.workers")
     if commands is not None:
-        commands.is_suspended = _not_suspended  # type: ignore[attr-defined]  # a name RQ imports there
+        commands.is_suspended = _not_suspended  # type: ignore[attr-defined]  # RQ imports this name there and does not export it

@@ -91,7 +91,7 @@ class Pulse:
 
     def _warn_if_not_durable(self) -> None:
         try:
-            told: dict[str, str] = self._connection.config_get("append*")  # type: ignore[assignment]  # redis-py
+            told: dict[str, str] = self._connection.config_get("append*")  # type: ignore[assignment]  # redis-py types the answer as one that may be awaited
         except redis.ResponseError:  # not everyone may ask
             return
         if (told.get("appendonly"), told.get("appendfsync")) != ("yes", "always"):

@@ -58,7 +58,7 @@ class Registration:
         if not self._connection.hexists(self._worker.key, "birth"):
             # RQ would take a remainder of the hash for another worker of this name.
             self._connection.delete(self._worker.key)
-            self._worker.register_birth()  # type: ignore[no-untyped-call]  # RQ
+            self._worker.register_birth()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
             self._worker.set_state(self._worker.get_state())
         self._connection.hset(self._worker.key, "outlast_lease", lease)
 
@@ -71,14 +71,14 @@ class Registration:
 
     def unregister(self) -> None:
         """Take the worker out of RQ's lists."""
-        self._worker.register_death()  # type: ignore[no-untyped-call]  # RQ
+        self._worker.register_death()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
         if self._channel is not None:
             self._channel.close()
 
     def commands(self) -> list[dict[str, Any]]:
         """What was sent to this worker (`rq.command`) since the last call; malformed messages are dropped."""
         if self._channel is None:
-            channel = self._connection.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # redis-py
+            channel = self._connection.pubsub(ignore_subscribe_messages=True)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
             channel.subscribe(self._worker.pubsub_channel_name)
             self._channel = channel
         received: list[dict[str, Any]] = []

@@ -64,7 +64,7 @@ class Settlement:
 
     def drop(self, job_id: str | bytes) -> None:
         """Forget a job that is no job any more."""
-        self._connection.lrem(self.hand, 1, job_id)  # type: ignore[arg-type]  # redis-py: bytes are fine
+        self._connection.lrem(self.hand, 1, job_id)  # type: ignore[arg-type]  # redis-py sends bytes too, and types it for str alone
 
     def raw(self, job_id: str) -> dict[bytes, bytes]:
         """The job's hash; empty if it is gone, or was never one."""
@@ -133,7 +133,7 @@ class Settlement:
             "timeout": str(RQ_DEFAULT_TIMEOUT),
         }
         if self._connection.exists(keys.job_key(job_id)):
-            self._connection.hset(keys.job_key(job_id), mapping=fields)  # type: ignore[arg-type]  # redis-py: bytes are fine
+            self._connection.hset(keys.job_key(job_id), mapping=fields)  # type: ignore[arg-type]  # redis-py sends bytes too, and types it for str alone
 
     def finish(self, request: Request, result: Mapping[str, Any] | None) -> bool:
         """FINISHED with `result`, dependents enqueued; False if the job is no longer ours."""
@@ -187,7 +187,7 @@ class Settlement:
         failed = {b"status": b"failed", b"exc_info": zlib.compress(reason.encode())}
         with self._connection.pipeline() as pipeline:
             pipeline.delete(keys.job_key(job_id))
-            pipeline.hset(keys.job_key(job_id), mapping=kept | failed)  # type: ignore[arg-type]  # redis-py: bytes are fine
+            pipeline.hset(keys.job_key(job_id), mapping=kept | failed)  # type: ignore[arg-type]  # redis-py sends bytes too, and types it for str alone
             pipeline.lrem(self.hand, 1, job_id)
             pipeline.execute()
         return True
@@ -220,7 +220,7 @@ class Settlement:
             while True:
                 try:
                     # Watched: a takeover, and a dependent that is added meanwhile.
-                    pipeline.watch(self.hand, job.dependents_key)  # type: ignore[no-untyped-call]  # redis-py
+                    pipeline.watch(self.hand, job.dependents_key)  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
                     if pipeline.lpos(self.hand, job_id) is None:
                         return False
                     job._status = status

@@ -64,7 +64,7 @@ class Client:
     def _ask(self, seconds: float) -> None:
         body = json.dumps({"model": self._model, "prompt": [1], "max_tokens": 1}).encode()
         headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self._key}"}
-        self._open(urllib.request.Request(f"{self._url}/v1/completions", body, headers), seconds)  # noqa: S310  # http
+        self._open(urllib.request.Request(f"{self._url}/v1/completions", body, headers), seconds)  # noqa: S310  # always http, to itself
 
     def _get(self, path: str) -> str | None:
         return self._open(urllib.request.Request(self._url + path), _ANSWER)  # noqa: S310  # always http, to itself

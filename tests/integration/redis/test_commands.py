@@ -36,7 +36,7 @@ def run(kept: KeptRedis, module: str, *words: str) -> subprocess.CompletedProces
 def fail(worker: redis.Redis, job: str) -> None:
     """What a worker leaves of a failed job."""
     found = Job.fetch(job, connection=worker)
-    found.set_status("failed")  # type: ignore[arg-type]  # RQ: the text is fine
+    found.set_status("failed")  # type: ignore[arg-type]  # RQ takes the text too, and types it for its enumeration alone
     with worker.pipeline() as pipeline:
         Queue("default", connection=worker).failed_job_registry.add(found, ttl=-1, pipeline=pipeline)
         pipeline.lrem("rq:queue:default", 0, job)

@@ -85,7 +85,7 @@ DANGEROUS = [
 
 def ask(connection: redis.Redis, words: str) -> object:
     """Send a command; `_` and the like need no escape, for no word has a space."""
-    return connection.execute_command(*words.split())  # type: ignore[no-untyped-call]  # redis-py
+    return connection.execute_command(*words.split())  # type: ignore[no-untyped-call]  # redis-py leaves it untyped
 
 
 def not_refused(connection: redis.Redis, commands: Sequence[str]) -> list[str]:

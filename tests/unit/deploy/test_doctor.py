@@ -18,7 +18,7 @@ def findings(done: Done) -> dict[str, dict[str, str]]:
 
 
 def running(host: Host, **changes: str) -> None:
-    host.containers = [container(it, host.port, **changes) for it in ("redis", "worker", "vllm")]  # type: ignore[arg-type]  # as given
+    host.containers = [container(it, host.port, **changes) for it in ("redis", "worker", "vllm")]  # type: ignore[arg-type]  # the changes are fields of a container, of mixed types
     host.settle()
     host.answer("docker compose exec -T worker outlast doctor --json", json.dumps(INSIDE) + "\n")
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.dependencies import missing
 from tests.unit.state.counting import CELL, LOOK, found, whole
 from tests.unit.state.kernels import Kernels
 
@@ -63,7 +64,7 @@ def small_disk(tmp_path: Path) -> Iterator[tuple[str, ...]]:
         assert holder.stdout is not None
         said = holder.stdout.readline().strip()
         if said != "ready":
-            pytest.skip(f"this machine allows no mounts of one's own: {said}")
+            missing(f"this machine allows no mounts of one's own: {said}")
         inside = ("nsenter", "--preserve-credentials", "--user", "--mount", f"--target={holder.pid}")
         yield (*inside, f"--wd={tmp_path}")
         holder.kill()

@@ -80,14 +80,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import baseline as _baseline  # noqa: F401  # reads the process now, see above
+from . import baseline as _baseline  # noqa: F401  # it notes, when it is imported, what the process is before the first cell
 
 __all__ = ["prepare", "restore", "save"]
 
 
 def prepare() -> None:
     """Import what the first save or restore would import; ImportError if this environment lacks it."""
-    from . import restoring, saving  # noqa: F401  # for the imports themselves
+    from . import restoring, saving  # noqa: F401  # now, while nobody waits: `save` and `restore` import them too
 
 
 def save(

@@ -50,7 +50,7 @@ def changed_files() -> dict[str, str]:
 
 def _stamp(module: types.ModuleType) -> tuple[int, int] | None:
     with contextlib.suppress(OSError, TypeError, AttributeError):
-        status = os.stat(module.__spec__.origin)  # type: ignore[union-attr, arg-type]  # what lacks it is suppressed
+        status = os.stat(module.__spec__.origin)  # type: ignore[union-attr, arg-type]  # a module without a file raises one of the errors above
         return status.st_mtime_ns, status.st_size
     return None
 

@@ -68,21 +68,18 @@ class StatePickler(Reducers, pickle.Pickler):
         self, sink: Sink, namespace: dict[str, Any], definitions: dict[int, str], tables: Tables, *, forked: bool
     ) -> None:
         self.dispatch_table = tables.dispatch
-        super().__init__(sink, PROTOCOL, buffer_callback=self._out_of_band)
+        pickle.Pickler.__init__(self, sink, PROTOCOL, buffer_callback=self._out_of_band)
+        Reducers.__init__(self)
         self.namespace = namespace
         self.definitions = definitions
         #: Large buffers, in the order of the stream.
         self.buffers: list[pickle.PickleBuffer] = []
         self.buffer_bytes = 0
-        #: Functions and classes that were written out here, by their slots.
-        self.written: dict[str, Any] = {}
         #: Whether anything was met that has code of its own for being loaded, which might fail.
         self.may_not_load = False
         #: Whether anything was met that knows others without holding them.
         self.has_weak = False
         self._forked = forked
-        self._defined: set[int] = set()
-        self._of_this_name: dict[str, int] = {}
         self._reducers = tables.reducers
         self.importable = tables.importable
         sink.write(_beginning)
@@ -95,14 +92,6 @@ class StatePickler(Reducers, pickle.Pickler):
         self.buffers.append(buffer)
         self.buffer_bytes += size
         return False
-
-    def define(self, obj: Any) -> None:
-        """Note that `obj`, a function or class, is written out here."""
-        if id(obj) not in self._defined:
-            name = str(obj.__qualname__)
-            number = self._of_this_name[name] = self._of_this_name.get(name, 0) + 1
-            self._defined.add(id(obj))
-            self.written[name if number == 1 else f"{name} {number}"] = obj
 
     def reducer_override(self, obj: Any) -> Any:
         """Called for all but the plainest objects: one look into a table of classes decides."""

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import _thread
 import contextvars
-import copyreg
 import functools
 import gc
 import importlib
@@ -35,6 +34,8 @@ _lru_wrapper = type(functools.lru_cache(len))
 _views: dict[type, str] = {
     type(getattr(kind(), method)()): method for kind in (dict, OrderedDict) for method in ("keys", "values", "items")
 }
+#: What pickle writes for a plain object: a call of this.
+_new_object = object().__reduce_ex__(PROTOCOL)[0]
 _list_iterator: type = type(iter([]))
 #: Classes that nothing is named after, each with an object of it.
 _empty: list[Any] = [[], (), {}, set(), "", b"", range(0), {}.values(), {}.items()]
@@ -67,9 +68,19 @@ class Reducers:
     #: Modules, and whether a new process can import them.
     importable: dict[str, bool]
 
+    def __init__(self) -> None:
+        #: Functions and classes that were written out here, by their slots.
+        self.written: dict[str, Any] = {}
+        self._defined: set[int] = set()
+        self._of_this_name: dict[str, int] = {}
+
     def define(self, obj: Any) -> None:
         """Note that `obj`, a function or class, is written out here."""
-        raise NotImplementedError
+        if id(obj) not in self._defined:
+            name = str(obj.__qualname__)
+            number = self._of_this_name[name] = self._of_this_name.get(name, 0) + 1
+            self._defined.add(id(obj))
+            self.written[name if number == 1 else f"{name} {number}"] = obj
 
     def _not_here(self, obj: Any) -> Any:
         raise NeedsKernel
@@ -83,7 +94,7 @@ class Reducers:
             return arrays.reduce_alone(obj.values)
         reduced = self._of_pandas(obj.values)
         # Pickle takes that function only for an object of the very class that it makes.
-        return (rebuild.new, *reduced[1:]) if reduced[0] is getattr(copyreg, "__newobj__") else reduced  # noqa: B009  # typeshed leaves it out
+        return (rebuild.new, *reduced[1:]) if reduced[0] is _new_object else reduced
 
     def _given(self, obj: Given) -> Any:
         return obj.reduced

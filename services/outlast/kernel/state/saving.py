@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import platform
 import random
 from collections.abc import Callable
@@ -89,18 +90,9 @@ def _by_child(work: _Work, deadline: float) -> tuple[dict[str, Any], float]:
 def _without_the_deadly(work: _Work, deadline: float, for_now: list[Key]) -> tuple[dict[str, Any], float]:
     for tries in range(1, _tries + 1):
         note = Note()
-
-        def on_entry(key: Key | None, note: Note = note) -> None:
-            note.write(_between.join(key) if key else "")
-
-        def run(chance: Any = random.getstate()) -> Any:  # noqa: B008  # read here: Python seeds it anew in a child
-            random.setstate(chance)
-            points.reach("forked")
-            with calm.undisturbed(deep=True):
-                return work.run(forked=True, on_entry=on_entry, commit=lambda: None)
-
         try:
-            return in_child(run, note, deadline)
+            # The state of `random` is read here: Python seeds it anew in a child.
+            return in_child(functools.partial(_in_child, work, note, random.getstate()), note, deadline)
         except ChildEnded as ended:
             kind, _, name = ended.note.partition(_between)
             key = Key(kind, name)
@@ -113,6 +105,17 @@ def _without_the_deadly(work: _Work, deadline: float, for_now: list[Key]) -> tup
                 _doubtful[key] = number
                 for_now.append(key)
     raise AssertionError("unreachable")
+
+
+def _in_child(work: _Work, note: Note, chance: Any) -> dict[str, Any]:
+    random.setstate(chance)
+    points.reach("forked")
+    with calm.undisturbed(deep=True):
+        return work.run(
+            forked=True,
+            on_entry=lambda key: note.write(_between.join(key) if key else ""),
+            commit=lambda: None,
+        )
 
 
 class _Work:
