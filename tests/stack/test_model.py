@@ -16,8 +16,10 @@ from tests.stack.stack import SERVICES, Stack, docker, with_real_model
 
 @pytest.fixture(scope="module")
 def real(engine: None, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A stack as it is shipped, on a machine without a GPU, not yet up."""
+    """A stack as it is shipped, on a machine without a GPU, up: whichever of these tests comes first."""
     with with_real_model(tmp_path_factory.mktemp("real"), tiny_model) as stack:
+        stack.make("up")
+        stack.connect()
         yield stack
 
 
@@ -67,8 +69,6 @@ class Capture:
 
 def test_a_real_models_job_prints_hello_world_and_no_packet_leaves(real: Stack, tmp_path: Path) -> None:
     require("tcpdump")
-    real.make("up")
-    real.connect()
     with Capture(real, tmp_path / "packets") as capture:
         real.enqueue("hello", "Write a Python program that prints hello world.")
         state = real.finished("hello", patience=600)
