@@ -87,7 +87,8 @@ demo: environment ## watch a killed job go on [SIZE=50M] [KILL=cell:3 | reply:4 
 
 .PHONY: test
 test: environment-dev ## run the tests, those of the containers last, one at a time [TESTS="tests/unit -k log"]
-	@$(python) -m pytest $(if $(findstring tests/stack,$(TESTS)),,-n 2 --dist worksteal) $(TESTS)
+	@# Three at a time on two processors: a good part of each test is waiting.
+	@$(python) -m pytest $(if $(findstring tests/stack,$(TESTS)),,-n 3 --dist worksteal) $(TESTS)
 	@$(if $(TESTS),,$(python) -m pytest tests/stack)
 
 .PHONY: lint

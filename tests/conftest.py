@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import redis
+from hypothesis import HealthCheck, settings
 
 from tests.dependencies import missing
 from tests.redis_server import NoServer, RedisServer
@@ -30,6 +31,10 @@ _given = {
 # A shell starts its background jobs with SIGINT ignored, and so would be all that the tests start and interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# A busy machine may be slow at any example: nothing here is bounded by time, and nothing fails of it.
+settings.register_profile("outlast", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("outlast")
 
 #: What the guard refused since the current test began: (event, address).
 _refused: list[tuple[str, str]] = []

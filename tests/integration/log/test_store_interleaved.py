@@ -129,7 +129,6 @@ def test_writers_that_interleave_leave_a_whole_log_and_only_the_newest_writes(wo
         settings=settings(
             max_examples=60,
             stateful_step_count=30,
-            deadline=None,
             database=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -29,7 +29,6 @@ def test_a_graph_of_objects_keeps_its_shape_over_three_generations_of_kernels(
     @settings(
         max_examples=examples,
         database=None,
-        deadline=None,
         # To find a smaller one takes minutes; who looks into a failure adds `Phase.shrink`.
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
