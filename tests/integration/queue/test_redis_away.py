@@ -86,8 +86,9 @@ def test_a_job_that_ends_while_redis_is_away_is_settled_when_it_returns(
 
 
 def test_a_job_that_is_taken_while_redis_goes_away_is_not_lost(own_redis: RedisServer, own_site: Site) -> None:
-    own_site.start("RedisKilledWhenTaken", TEST_REDIS_PID=str(own_redis.pid))
+    # First the job: else Redis may be gone before it has answered whoever enqueues.
     job = own_site.enqueue("go")
+    own_site.start("RedisKilledWhenTaken", TEST_REDIS_PID=str(own_redis.pid))
     own_site.until("redis is down", lambda: not alive(own_redis.pid))
     own_redis.restart()
     own_site.until_status(job, "finished")
