@@ -15,12 +15,19 @@ from tests.stack.stack import SERVICES, Stack, docker, with_real_model
 
 
 @pytest.fixture(scope="module")
-def real(engine: None, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def real_stack(engine: None, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A stack as it is shipped, on a machine without a GPU, up: whichever of these tests comes first."""
     with with_real_model(tmp_path_factory.mktemp("real"), tiny_model) as stack:
         stack.make("up")
         stack.connect()
         yield stack
+
+
+@pytest.fixture
+def real(real_stack: Stack) -> Stack:
+    """That stack, healthy at the start of each test: one of them kills all of it."""
+    real_stack.wait_healthy()
+    return real_stack
 
 
 class Capture:
