@@ -13,12 +13,13 @@ import importlib.util
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from pathlib import Path
 
 import redis
+
+from tests.ports import free_port
 
 #: Seconds that a server may take until it answers; a start takes some 20 ms.
 START_SECONDS = 20.0
@@ -62,7 +63,7 @@ class RedisServer:
         self._directory = directory
         self._process: subprocess.Popen[bytes] | None = None
         for left in reversed(range(START_TRIES)):
-            self.port = _free_port()
+            self.port = free_port()
             try:
                 self.restart()
             except NoServer:
@@ -160,10 +161,3 @@ class RedisServer:
             self._process.send_signal(how)
             self._process.wait()
             self._process = None
-
-
-def _free_port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port: int = free.getsockname()[1]
-        return port

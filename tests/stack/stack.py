@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import os
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +24,7 @@ from outlast.log.project import Projection
 from outlast.log.records import Record
 from outlast.log.redis_log import connect
 from tests.observer import Observer
+from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 SERVICES = ("redis", "worker", "vllm")
@@ -54,18 +53,6 @@ def build(tag: str, dockerfile: str, *arguments: str) -> str:
     base = ("--build-arg", f"BASE_IMAGE={BASE_IMAGE}") if own else ()
     docker("build", "--quiet", "--tag", tag, "--file", dockerfile, *base, *arguments, ".", directory=ROOT)
     return tag
-
-
-def free_port() -> int:
-    """A port of the loopback interface that nobody listens on, nor is given while its owner is restarted.
-
-    Linux gives ports from 32768 on to whoever asks for any, so one of those could be somebody else's afterwards.
-    """
-    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
-        with socket.socket() as probe, suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise OSError("none of a hundred ports is free")
 
 
 def copy_of_the_repository(directory: Path) -> Path:
