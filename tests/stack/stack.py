@@ -86,6 +86,7 @@ class Stack(Observer):
         return self
 
     def __exit__(self, *_: object) -> None:
+        self._disconnect()
         self.compose("down", "--volumes", "--timeout", "5", "--remove-orphans", check=False)
 
     def write_env(self) -> None:
@@ -107,7 +108,12 @@ class Stack(Observer):
 
     def connect(self) -> None:
         """Look at the logs as the host's `rq` would, with what is in `.env.client`."""
+        self._disconnect()
         self.connection = connect(self.client_environment()["RQ_REDIS_URL"])
+
+    def _disconnect(self) -> None:
+        if "connection" in vars(self):
+            self.connection.close()
 
     def client_environment(self) -> dict[str, str]:
         """What `set -a; . ./.env.client` sets."""
