@@ -15,8 +15,8 @@ from outlast.log.verify import Verdict, verify
 
 #: Seconds after which a test stops waiting for a record that should have come.
 PATIENCE = 120.0
-#: What Redis says, or does not say, while it is being restarted.
-AWAY = (redis.ConnectionError, redis.TimeoutError)
+#: What Redis, or a proxy in its place, says or does not say while it is being restarted.
+AWAY = (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse)
 
 
 class NeverHappened(AssertionError):

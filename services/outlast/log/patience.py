@@ -28,6 +28,7 @@ _AWAY = (
     redis.ReadOnlyError,
     redis.OutOfMemoryError,
     redis.exceptions.ClusterDownError,
+    redis.InvalidResponse,
 )
 
 #: The same, for replies without a class. Searched anywhere in the text, because a script's error may wrap them.

@@ -23,6 +23,7 @@ from outlast.log.patience import LONGEST_PAUSE, Patience, at_once, is_away
         redis.ResponseError("MASTERDOWN Link with MASTER is down"),
         redis.exceptions.MasterDownError("Link with MASTER is down"),
         redis.AuthenticationError("WRONGPASS"),
+        redis.InvalidResponse("Protocol Error: b'HTTP/1.1 400 Bad Request'"),
     ],
     ids=repr,
 )
