@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from dataclasses import replace
 
@@ -25,6 +24,7 @@ from .progress import Client, Progress, patience
 from .server import Server
 from .settings import Settings, SettingsError
 from .state import State
+from .stop import Stop
 
 STOPPED, CRASHED, REFUSED, NO_GPU, DOES_NOT_FIT, HUNG = range(6)
 #: Seconds between two looks at the server.
@@ -40,7 +40,7 @@ def say(sentence: str) -> None:
 
 def main() -> int:
     """Run until vLLM has ended for good; the exit code."""
-    stop = threading.Event()
+    stop = Stop()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     try:
@@ -58,7 +58,7 @@ def main() -> int:
     return _descend(settings, key, stop)
 
 
-def _descend(settings: Settings, key: str, stop: threading.Event) -> int:
+def _descend(settings: Settings, key: str, stop: Stop) -> int:
     """Start vLLM, one rung lower each time that memory is short."""
     step, note = Step(settings.share, settings.context), ""
     while True:
@@ -78,7 +78,7 @@ def _descend(settings: Settings, key: str, stop: threading.Event) -> int:
         note = f"share {step.share:g}, context {step.context}, after it did not fit"
 
 
-def _attend(server: Server, settings: Settings, key: str, note: str, stop: threading.Event) -> int:
+def _attend(server: Server, settings: Settings, key: str, note: str, stop: Stop) -> int:
     """Watch one vLLM from its start to its end."""
     client = Client(settings.port, settings.served_name, key)
     started = time.monotonic()
