@@ -21,7 +21,8 @@ _LOOK = 0.1
 
 #: Errors of a Redis that is away, or that answers but takes no writes for now. redis-py gives these replies classes
 #: of their own and takes the code out of the text. A wrong password is among them (a ConnectionError to redis-py),
-#: rightly so: secrets are rotated under running workers.
+#: rightly so: secrets are rotated under running workers. An answer that is not Redis's (InvalidResponse) comes from a
+#: proxy on the way: Docker's own may look for a restarted container where the host has no route (decision 12).
 _AWAY = (
     redis.ConnectionError,
     redis.TimeoutError,

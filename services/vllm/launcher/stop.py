@@ -1,4 +1,7 @@
-"""That somebody asked for the end, told by a signal."""
+"""That somebody asked for the end, told by a signal.
+
+What `outlast.stop` is for a worker; of that package nothing is in this container.
+"""
 
 from __future__ import annotations
 
