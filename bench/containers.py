@@ -24,8 +24,8 @@ from datetime import datetime
 from typing import Any
 
 from outlast.log.project import Projection
-from outlast.log.records import Record
-from tests.observer import NeverHappened
+from outlast.log.records import AttemptClosed, Record
+from tests.observer import NeverHappened, bodies
 from tests.stack.stack import ROOT, Stack, cell_speaks, docker, with_real_model, with_scripted_model
 
 from .figure import Beside, Options, Row
@@ -117,7 +117,7 @@ def _sessions(
         stack.wait_healthy()
         if stack.ran(session) != ["1", "2", "3", "3", "4"] or not stack.verify(session).ok:
             violations.append(f"{session} ran its cells as {stack.ran(session)}, verify: {stack.verify(session)}")
-        closed = [each.body.how for each in stack.log(session).read() if each.type == "attempt.closed"]  # type: ignore[attr-defined]  # the filter leaves one type of record, which mypy cannot see
+        closed = [body.how for body in bodies(stack.log(session).read(), AttemptClosed)]
         if closing and closed[0] != closing:
             violations.append(f"{session}: its first attempt ended as {closed[0]}, not {closing}")
     return seconds, violations

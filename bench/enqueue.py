@@ -13,8 +13,11 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
+
+from rq.job import Job
 
 from tests.fleet import Fleet
 from tests.scripted_model import Arrival, ScriptedModel
@@ -89,7 +92,15 @@ def through_stock(place: Path, options: Options) -> Sample:
             seen = len(model.arrivals)
             began = time.time()
             job = stock.queue.enqueue("bench.stock_job.converse", model.url, job_id=f"stock-{number}", job_timeout=300)
-            arrivals = model.wait_for(lambda arrivals, seen=seen: len(arrivals) > seen, 120)  # type: ignore[misc]  # mypy infers no lambda whose default binds a loop's variable
+            arrivals = model.wait_for(_more_than(seen), 120)
             seconds.append(first_request(arrivals[seen:]) - began)
-            until(lambda job=job: job.get_status() in ("finished", "failed"), 120, f"{job.id} to end")  # type: ignore[misc]  # mypy infers no lambda whose default binds a loop's variable
+            until(partial(_has_ended, job), 120, f"{job.id} to end")
     return Sample.of(seconds)
+
+
+def _more_than(count: int) -> Callable[[Sequence[Arrival]], bool]:
+    return lambda arrivals: len(arrivals) > count
+
+
+def _has_ended(job: Job) -> bool:
+    return job.get_status() in ("finished", "failed")

@@ -14,17 +14,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn, TypeVar
 
+from demo.generate import parse_size
+from demo.killing import KillPoint
+from demo.performance import Options, perform
+from demo.stage import StageError
+from tests.redis_server import NoServer
+
 ROOT = Path(__file__).resolve().parent.parent
-# Started as a program, Python puts this directory first, where `demo` would be this file. The imports
-# below need the path, so they cannot stand at the top (E402).
-sys.path[:1] = [str(ROOT), str(ROOT / "services")]
-
-from demo.generate import parse_size  # noqa: E402  # an import of the project needs the path that is set above
-from demo.killing import KillPoint  # noqa: E402  # an import of the project needs the path that is set above
-from demo.performance import Options, perform  # noqa: E402  # an import of the project needs the path that is set above
-from demo.stage import StageError  # noqa: E402  # an import of the project needs the path that is set above
-from tests.redis_server import NoServer  # noqa: E402  # an import of the project needs the path that is set above
-
 T = TypeVar("T")
 
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
 
 import redis
 
 from outlast.log.project import Projection
-from outlast.log.records import Record
+from outlast.log.records import Body, Record
 from outlast.log.redis_log import RedisLog
 from outlast.log.verify import Verdict, verify
 
@@ -19,8 +19,16 @@ PATIENCE = 120.0
 AWAY = (redis.ConnectionError, redis.TimeoutError, redis.InvalidResponse)
 
 
+B = TypeVar("B", bound=Body)
+
+
 class NeverHappened(AssertionError):
     """What a test waited for did not come; the message holds the end of the log."""
+
+
+def bodies(records: Iterable[Record], kind: type[B]) -> list[B]:
+    """What the records of one type say."""
+    return [record.body for record in records if isinstance(record.body, kind)]
 
 
 class Observer:

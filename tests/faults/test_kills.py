@@ -11,9 +11,10 @@ from pathlib import Path
 import psutil
 import pytest
 
+from outlast.log.records import CellInterrupted, CellReplayed
 from tests.fleet import Fleet, kill
 from tests.integration.sessions import GATE, cell, files, let_go, outputs, ran, script, types
-from tests.observer import PATIENCE
+from tests.observer import PATIENCE, bodies
 
 Start = Callable[..., Fleet]
 
@@ -45,7 +46,7 @@ def test_a_killed_worker_child_and_kernel_cost_nothing_but_the_cell_that_ran(sta
     assert state.closed is not None and state.closed.how == "finished"
     assert outputs(records) == ["", "two", "working\n[1, 2, 3] True", "6"]
     assert ran(fleet, "job") == ["1", "2", "3", "3", "4"]
-    assert "ran.txt" in next(record.body.files for record in records if record.type == "cell.replayed")  # type: ignore[attr-defined]  # the filter leaves one type of record, which mypy cannot see
+    assert "ran.txt" in bodies(records, CellReplayed)[0].files
     assert fleet.verify("job").ok
     assert fleet.job_status("job", "finished") == "finished"
 
@@ -226,8 +227,7 @@ def test_a_worker_stopped_beyond_its_lease_with_no_other_to_take_over_costs_no_s
         process.send_signal(signal.SIGCONT)
     let_go(fleet, "job")
     state = fleet.finished("job")
-    interrupted = [record.body for record in fleet.log("job").read() if record.type == "cell.interrupted"]
-    assert [body.kind for body in interrupted] == ["death"]  # type: ignore[attr-defined]  # the filter leaves one type of record, which mypy cannot see
+    assert [body.kind for body in bodies(fleet.log("job").read(), CellInterrupted)] == ["death"]
     assert state.closed is not None and state.closed.how == "finished" and state.strikes == 0
 
 

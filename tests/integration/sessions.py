@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from outlast.log.records import Record
+from outlast.log.records import CellFinished, Record
 from tests.fleet import Fleet
+from tests.observer import bodies
 
 #: Holds a cell until the test lets it go on, whatever the speed of the machine.
 GATE = "import os, time\nwhile not os.path.exists('go'): time.sleep(0.01)\n"
@@ -56,7 +57,7 @@ def let_save(fleet: Fleet, session: str) -> None:
 
 def outputs(records: Sequence[Record]) -> list[str]:
     """What each finished cell said to the model, without the last line's end."""
-    return [str(record.body.output).rstrip("\n") for record in records if record.type == "cell.finished"]  # type: ignore[attr-defined]  # the filter leaves one type of record, which mypy cannot see
+    return [body.output.rstrip("\n") for body in bodies(records, CellFinished)]
 
 
 def types(records: Sequence[Record]) -> list[str]:

@@ -18,7 +18,7 @@ def run(point: str, directory: Path, kernel_python: Path) -> dict[str, Any]:
     script = directory / "script.yaml"
     script.write_text((ROOT / "demo/script.yaml").read_text(encoding="utf-8").replace("delay: 0.03", "delay: 0.01"))
     command = [
-        sys.executable, "demo/demo.py", "--size", "2M", "--kill", point, "--script", str(script),
+        sys.executable, "-m", "demo.demo", "--size", "2M", "--kill", point, "--script", str(script),
         "--output", str(directory / "output"), "--json-summary", str(directory / "summary.json"),
     ]  # fmt: skip
     environment = {**os.environ, "OUTLAST_KERNEL_PYTHON": str(kernel_python)}

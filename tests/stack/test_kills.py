@@ -6,6 +6,8 @@ import itertools
 
 import pytest
 
+from outlast.log.records import AttemptClosed, CellFinished
+from tests.observer import bodies
 from tests.stack.stack import SERVICES, Stack, cell_speaks, docker
 
 #: Each test has a session of its own in the one stack.
@@ -26,8 +28,8 @@ def goes_on(stack: Stack, session: str, *, again: bool) -> None:
     assert state.closed is not None and state.closed.how == "finished"
     stack.wait_healthy()
     assert stack.ran(session) == (["1", "2", "3", "3", "4"] if again else ["1", "2", "3", "4"])
-    outputs = [str(record.body.output) for record in stack.log(session).read() if record.type == "cell.finished"]  # type: ignore[attr-defined]  # the body of a cell.finished
-    assert [output.strip() for output in outputs] == ["", "two", "working\n[1, 2, 3] True", "6"]
+    finished = bodies(stack.log(session).read(), CellFinished)
+    assert [body.output.strip() for body in finished] == ["", "two", "working\n[1, 2, 3] True", "6"]
     assert stack.verify(session).ok
     assert stack.job_status(session, "finished") == "finished"
 
@@ -60,7 +62,7 @@ def test_a_planned_restart_drains_and_the_job_goes_on(stack: Stack, service: str
     session = in_the_middle(stack)
     stack.compose("restart", service)
     goes_on(stack, session, again=service == "worker")
-    closings = [record.body.how for record in stack.log(session).read() if record.type == "attempt.closed"]  # type: ignore[attr-defined]  # the body of an attempt.closed
+    closings = [body.how for body in bodies(stack.log(session).read(), AttemptClosed)]
     assert closings == (["drained", "finished"] if service == "worker" else ["finished"])
 
 

@@ -10,7 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from outlast.log.records import CellFinished
 from tests.dependencies import require
+from tests.observer import bodies
 from tests.stack.stack import SERVICES, Stack, docker, with_real_model
 
 
@@ -79,7 +81,7 @@ def test_a_real_models_job_prints_hello_world_and_no_packet_leaves(real: Stack, 
     with Capture(real, tmp_path / "packets") as capture:
         real.enqueue("hello", "Write a Python program that prints hello world.")
         state = real.finished("hello", patience=600)
-    outputs = [str(record.body.output) for record in real.log("hello").read() if record.type == "cell.finished"]  # type: ignore[attr-defined]  # the body of a cell.finished
+    outputs = [body.output for body in bodies(real.log("hello").read(), CellFinished)]
     assert state.closed is not None
     assert any("hello" in output.lower() and "world" in output.lower() for output in outputs), outputs
     assert real.verify("hello").ok

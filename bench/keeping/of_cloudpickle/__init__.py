@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 import re
 from pathlib import Path
@@ -13,7 +14,7 @@ _theirs = re.compile(r"__\w*__|_{1,3}|_i{1,3}|_i?\d+|_[iod]h|_exit_code|In|Out|g
 
 def prepare() -> None:
     """Import what is needed."""
-    import cloudpickle  # noqa: F401  # now, so that the first save does not take the import's time
+    importlib.import_module("cloudpickle")  # Now, so that the first save does not take the import's time.
 
 
 def save(namespace: dict[str, Any], directory: str, *, cell: int) -> dict[str, Any]:

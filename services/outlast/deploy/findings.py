@@ -9,7 +9,7 @@ from typing import Literal
 #: `bad` stops a start; `unknown` could not be found out, because something before it is bad.
 Verdict = Literal["good", "bad", "unknown"]
 
-MARKS: dict[Verdict, str] = {"good": "✓", "bad": "✗", "unknown": "–"}  # noqa: RUF001  # a dash as wide as the marks
+MARKS: dict[Verdict, str] = {"good": "✓", "bad": "✗", "unknown": "\N{EN DASH}"}
 COLOURS: dict[Verdict, str] = {"good": "32", "bad": "31", "unknown": "33"}
 
 

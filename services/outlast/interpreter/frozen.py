@@ -10,6 +10,7 @@ loop (`core.core`, `core.respond`) is loaded with stand-ins for those parts; a s
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import inspect
 import sys
@@ -19,8 +20,8 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, NoReturn
 
 # What the loop really uses is imported first, so that only Open Interpreter's own modules meet the stand-ins.
-import openai  # noqa: F401  # imported for its effect: loaded before the stand-ins are in place
-import platformdirs  # noqa: F401  # imported for its effect: loaded before the stand-ins are in place
+for _used in ("openai", "platformdirs"):
+    importlib.import_module(_used)
 
 VERSION = "0.4.3"
 

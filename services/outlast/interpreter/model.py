@@ -291,7 +291,7 @@ def _weight(piece: re.Match[str]) -> int:
 def _import_the_rest() -> None:
     """Import now what the packages put off until the first request, so that no forked child does it again."""
     with openai.OpenAI(base_url="http://127.0.0.1", api_key="unused") as client:
-        client.chat.completions  # noqa: B018  # looking the attribute up is what imports its module
+        _ = client.chat.completions  # Looking it up imports its module.
         client.platform_headers()
     importlib.import_module("encodings.idna")
 

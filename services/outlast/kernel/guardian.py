@@ -42,12 +42,15 @@ import signal
 import sys
 import threading
 import time
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
-sys.path.append(os.path.dirname(os.path.abspath(__file__)))
-
-import launch  # type: ignore[import-not-found]  # run as a script; found beside it by the path set above
-import processes  # type: ignore[import-not-found]  # run as a script; found beside it by the path set above
+if TYPE_CHECKING:
+    from . import launch, processes
+else:
+    # Run as a script, it finds them beside itself.
+    sys.path.append(os.path.dirname(os.path.abspath(__file__)))
+    import launch
+    import processes
 
 _PR_SET_CHILD_SUBREAPER = 36
 #: Bytes of the kernel's standard error that are kept to explain its end.

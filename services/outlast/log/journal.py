@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from ..errors import Fenced, LogDamaged
@@ -92,7 +93,7 @@ class Journal:
         records: list[Record] = []
         while True:
             start = records[-1].id if records else after
-            page = self._patience.ask(lambda start=start: self._store.page(start, _PAGE))  # type: ignore[misc]  # mypy infers no lambda whose default binds a loop's variable
+            page = self._patience.ask(partial(self._store.page, start, _PAGE))
             records += page
             if len(page) < _PAGE:
                 return records

@@ -8,8 +8,9 @@ import pytest
 
 from outlast.attempt.hold import Hold
 from outlast.log.memory_log import MemoryLog, MemoryStore
-from outlast.log.records import AttemptOpened, SessionOpened
+from outlast.log.records import AttemptOpened, SessionOpened, TurnWaiting
 from outlast.log.store import EMPTY
+from tests.observer import bodies
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def test_a_wait_that_is_not_over_does_not_count_already(hold: Hold) -> None:
 
 def test_a_wait_has_one_record_when_it_begins_and_one_with_its_length_when_it_is_over(hold: Hold) -> None:
     said: list[tuple[str, float]] = []
-    hold.on_record = lambda record: said.append((record.body.why, record.body.seconds))  # type: ignore[attr-defined]  # only turn.waiting is recorded here
+    hold.on_record = lambda record: said.extend((body.why, body.seconds) for body in bodies([record], TurnWaiting))
     hold.resume()
     hold.wait("the model server is away")
     hold.wait("it still is")

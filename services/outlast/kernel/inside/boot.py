@@ -6,6 +6,7 @@ the guardian keeps the end, to explain a start that fails). From here on everyth
 the worker on the other end of the sockets trusts nothing that this process says.
 """
 
+import importlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -29,9 +30,9 @@ def main() -> None:
     """Run a kernel on the sockets that the connection file names, until it is killed."""
     here = Path(__file__).resolve().parent
     load_package("outlast_inside", here)
-    from outlast_inside.application import Application  # type: ignore[import-not-found]  # the line above registers this package under a name that no path has
-
-    app = Application.instance(connection_file=sys.argv[1])
+    # Not an `import`: no path leads to a package of this name.
+    application = importlib.import_module("outlast_inside.application").Application
+    app = application.instance(connection_file=sys.argv[1])
     app.load_state = lambda: load_package("outlast_state", here.parent / "state")
     app.initialize([])
     app.start()

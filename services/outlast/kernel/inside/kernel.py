@@ -20,7 +20,7 @@ from typing import Any
 
 from ipykernel.ipkernel import IPythonKernel
 from ipykernel.zmqshell import ZMQInteractiveShell
-from IPython.core.error import StdinNotImplementedError
+from IPython.core.error import StdinNotImplementedError  # what IPython raises where nobody can be asked
 from traitlets import Type
 
 from .programs import NoProgram, run_javascript, run_shell
