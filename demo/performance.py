@@ -166,7 +166,9 @@ def _tell(told: Told, record: r.Record, tell: Teller) -> None:
             tell.restored(body)
         case r.CellReplayed():
             changed = f"; it had changed {', '.join(body.files)}" if body.files else ""
-            tell.fact("again", f"cell {body.cell}, which had not finished{changed}")
+            unsaved = any(cell.number == body.cell and cell.pending for cell in past.cells)
+            why = "whose variables were not saved yet" if unsaved else "which had not ended"
+            tell.fact("again", f"cell {body.cell}, {why}{changed}")
         case _:
             attempt = past.attempts[-1] if past.attempts else None
             if attempt and attempt.continued and not told.continued:
@@ -184,7 +186,7 @@ def _attempt(told: Told, body: r.AttemptOpened, record: r.Record, tell: Teller) 
     if told.resumed_after is None:
         told.resumed_after = record.at - told.killed_at
         tell.fact("resumed", f"{told.resumed_after:.2f} s after the kill")
-    done = [str(cell.number) for cell in told.past.cells if cell.completed]
+    done = [str(cell.number) for cell in told.past.cells if cell.ended and not cell.pending]
     if done:
         tell.fact("not again", f"{'cells' if len(done) > 1 else 'cell'} {', '.join(done)}: completed, so not run again")
 
@@ -215,7 +217,7 @@ def _finish(stage: Stage, options: Options, told: Told, tell: Teller) -> None:
             tell.fact("sha256", f"{digest(chart)[:20]}…, the same wherever the kill is")
         attempts, cells = plural(len(past.attempts), "attempt"), plural(len(past.cells), "cell")
         again = [str(cell.number) for cell in past.cells if cell.runs > 1]
-        how = f", each run once but for cell {', '.join(again)}, which was killed" if again else ", each run once"
+        how = f", each run once but for cell {', '.join(again)}, which the kill caught" if again else ", each run once"
         tell.fact("session", f"{attempts}, {cells}{how}; {duration(past.now.seconds)}")
     else:
         tell.heading(f"The session {past.state}: {past.reason}", "bold red")

@@ -86,9 +86,10 @@ def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServ
 
 @pytest.fixture
 def redis_url(redis_server: RedisServer) -> str:
-    """The address of an empty Redis."""
+    """The address of an empty Redis. No script is known to it either, or tests would depend on the ones before them."""
     with redis.Redis.from_url(redis_server.url) as connection:
         connection.flushall()
+        connection.script_flush()
     return redis_server.url
 
 

@@ -26,12 +26,12 @@ class CellHistory:
     attempt: int
     status: str = "asked"
     runs: int = 0
-    #: Runs that began after the cell had completed, only to rebuild its variables; included in `runs`.
+    #: Runs that began after the cell had ended, only to rebuild its variables; included in `runs`.
     runs_for_state: int = 0
     deaths: int = 0
     drains: int = 0
     strikes: int = 0
-    #: Of these, those that came after it had completed, before its variables were saved.
+    #: Of these, those that came after it had ended, before its variables were saved.
     cut_off_saves: int = 0
     causes: list[str] = field(default_factory=list)
     started_at: float = 0.0
@@ -46,14 +46,14 @@ class CellHistory:
     changed_files: tuple[str, ...] = ()
 
     @property
-    def completed(self) -> bool:
+    def ended(self) -> bool:
         """Its code ran to its end, and the end is logged."""
         return self.status in ("ok", "error", "timeout")
 
     @property
     def pending(self) -> bool:
-        """It has completed, and its variables are neither saved nor given up."""
-        return self.completed and not (self.checkpoint or self.state_error)
+        """It has ended, and its variables are neither saved nor given up: not completed, a kill makes it run again."""
+        return self.ended and not (self.checkpoint or self.state_error)
 
 
 @dataclass(slots=True)
@@ -115,7 +115,7 @@ class History:
                 self.opened_at = record.at
             case r.AttemptOpened():
                 self.finished = None
-                done = sum(cell.completed for cell in self.cells)
+                done = sum(cell.ended for cell in self.cells)
                 self.attempts.append(
                     AttemptHistory(
                         record.id.attempt, body.worker, body.why, body.job, body.host, record.at,
@@ -159,21 +159,21 @@ class History:
             case r.CellStarted():
                 cell.runs += 1
                 cell.attempt, cell.started_at = record.id.attempt, record.at
-                if cell.completed:
+                if cell.ended:
                     cell.runs_for_state += cell.pending
                 else:
                     cell.status, cell.output = "running", ""
                 if cell.runs > 1:
                     self._attempt.reran.append(number)
-            case r.CellOutput() if not cell.completed:
+            case r.CellOutput() if not cell.ended:
                 cell.output = (cell.output + body.text)[-LIVE_CHARS:]
             case r.CellInterrupted():
                 cell.deaths += body.kind == "death"
                 cell.drains += body.kind == "drain"
                 cell.strikes += body.kind == "strike"
-                cell.cut_off_saves += cell.completed
+                cell.cut_off_saves += cell.ended
                 cell.causes.append(body.cause)
-                if not cell.completed:
+                if not cell.ended:
                     cell.status = "interrupted"
             case r.CellReplayed():
                 cell.changed_files = body.files
