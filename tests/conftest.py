@@ -28,9 +28,10 @@ _given = {
     name: os.environ.pop(name) for name in list(os.environ) if name.startswith("OUTLAST_") or name == "RQ_REDIS_URL"
 }
 
-# A shell starts its background jobs with SIGINT ignored, and so would be all that the tests start and interrupt.
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+# A shell starts its background jobs with these two ignored, and so would all be that the tests start.
+for _number, _usual in ((signal.SIGINT, signal.default_int_handler), (signal.SIGQUIT, signal.SIG_DFL)):
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        signal.signal(_number, _usual)
 
 # A busy machine may be slow at any example: nothing here is bounded by time, and nothing fails of it.
 settings.register_profile("outlast", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -80,8 +80,9 @@ def become_kernel(argv: list[str], environment: dict[str, str], directory: str, 
         os.dup2(last_words, 2)
         os.dup2(null, 0)
         os.dup2(null, 1)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
-            signal.signal(number, signal.SIG_DFL)  # The guardian ignores them, and exec would keep that.
+        # The guardian ignores some of them, whoever started the worker maybe others, and exec would keep that.
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE):
+            signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         os.umask(0o077)
