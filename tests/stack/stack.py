@@ -63,9 +63,6 @@ def copy_of_the_repository(directory: Path) -> Path:
         if source.is_file():
             target.parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(source, target)
-    # Fetched ones are part of a build, though git ignores them.
-    for wheel in (ROOT / "wheels").glob("*.whl"):
-        shutil.copy2(wheel, directory / "wheels" / wheel.name)
     return directory
 
 
@@ -193,7 +190,11 @@ def with_real_model(directory: Path, model: Path) -> Stack:
     """A stack as it is shipped, on a machine without a GPU, not yet up."""
     files = "compose.yaml:compose.cpu.yaml"
     settings = {"COMPOSE_FILE": files, "MODELS_DIR": str(model.parent), "MODEL": model.name, "OUTLAST_MAX_TURNS": "3"}
-    return Stack(directory, settings | SMALL)
+    stack = Stack(directory, settings | SMALL)
+    # Only this one builds vLLM, and a builder that is not BuildKit packs them up for every image of a stack.
+    for wheel in (ROOT / "wheels").glob("*.whl"):
+        shutil.copy2(wheel, stack.directory / "wheels" / wheel.name)
+    return stack
 
 
 def with_scripted_model(directory: Path, model: Path) -> Stack:
