@@ -30,7 +30,7 @@ def parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=what)
         sub.add_argument("--cpu", action="store_true", help="a new .env gets the override for a machine without a GPU")
     sub = commands.add_parser("restart", help="restart a service and wait until it is well")
-    sub.add_argument("service", choices=SERVICES)
+    sub.add_argument("service")
     sub = commands.add_parser("doctor", help="every check, one a line")
     sub.add_argument("--json", action="store_true", help="JSON lines, as when the output is no terminal")
     commands.add_parser("model", help="fetch the model that the settings name")
@@ -77,6 +77,8 @@ def _run(given: argparse.Namespace, stack: Stack) -> int:
 
 def restart(stack: Stack, service: str) -> int:
     """Ask a service to end, give it its grace, start it again, and wait."""
+    if service not in SERVICES:
+        raise DeployError(f"There is no service {service}: make restart S=… takes {', '.join(SERVICES)}.")
     facts = checks.Facts(config=stack.config())
     facts.containers = stack.containers(facts.project)
     if not any(it.service == service for it in facts.containers):

@@ -38,6 +38,11 @@ def test_a_host_on_which_all_is_well_is_not_refused(host: Host, run: Run) -> Non
     assert run("up").code == 0
 
 
+def test_a_restart_of_what_is_no_service(host: Host, run: Run) -> None:
+    done = run("restart", "foo")
+    assert done.code == 1 and done.err == "There is no service foo: make restart S=… takes redis, worker, vllm.\n"
+
+
 def test_without_docker(host: Host, run: Run) -> None:
     (host.programs / "docker").unlink()
     assert "there is no docker command on this machine. Install it: https://" in refused(host, run)
