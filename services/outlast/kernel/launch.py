@@ -39,6 +39,7 @@ ROOT_MARK = "OUTLAST_KERNEL_ROOT"
 
 def kernel_environment(source: Mapping[str, str], python: str, session: str, root: str) -> dict[str, str]:
     """The whole environment of the kernel of `session`, whose workspace is `root`."""
+    tmp = f"{root}/tmp"  # noqa: S108  # below the session's own directory, not the machine's /tmp
     path = source.get("PATH") or "/usr/local/bin:/usr/bin:/bin"
     # What the worker's own environment has to run is not for cells; here and in a shell somebody may have put it there.
     own = os.path.dirname(sys.executable)
@@ -48,9 +49,9 @@ def kernel_environment(source: Mapping[str, str], python: str, session: str, roo
         **{name: source[name] for name in ALLOWED if name in source},
         "PATH": f"{os.path.dirname(python)}:{path}",
         "HOME": f"{root}/home",
-        "TMPDIR": f"{root}/tmp",  # noqa: S108  # below the session's own directory, not the machine's /tmp
+        "TMPDIR": tmp,
         # In TMPDIR, because HOME is emptied at each start and building the font list takes seconds.
-        "MPLCONFIGDIR": f"{root}/tmp/.matplotlib",  # noqa: S108  # below the same
+        "MPLCONFIGDIR": f"{tmp}/.matplotlib",
         "MPLBACKEND": "module://matplotlib_inline.backend_inline",
         "TERM": "dumb",
         "NO_COLOR": "1",
