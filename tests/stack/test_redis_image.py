@@ -86,9 +86,12 @@ class Container:
             facts = self.facts
             assert facts["State"]["Status"] in ("running", "restarting") and facts["RestartCount"] < 3, self.log()
 
-    def until_ended(self) -> tuple[int, str]:
-        """For a start that is refused: exit code and what it said, without Docker starting it again."""
+    def once(self) -> None:
+        """From now on Docker does not start it again. It must be down: an end on its own may fall into the change."""
         docker("update", "--restart", "no", self.name)
+
+    def until_ended(self) -> tuple[int, str]:
+        """For a start that is refused: exit code and what it said. Docker must not start it again: see `once`."""
         code = int(docker("wait", self.name).stdout)
         return code, self.log()
 
@@ -226,6 +229,7 @@ def test_damage_stops_the_start_with_a_runbook_whose_commands_work(start: Any) -
         container.redis("worker", "SET", key, "x")
     docker("kill", container.name)
     container.on_the_volume("sed -i 's/rq:two/rq:too_long/' /data/appendonlydir/*.incr.aof")
+    container.once()
     docker("start", container.name)
     code, said = container.until_ended()
     assert code == 4 and "and whole commands follow from byte" in said
@@ -251,6 +255,6 @@ def test_damage_stops_the_start_with_a_runbook_whose_commands_work(start: Any) -
 def test_what_it_cannot_start_with_is_told_in_one_sentence(
     start: Any, options: tuple[str, ...], data: str, code: int, told: str
 ) -> None:
-    container = start(*options, data=data)
+    container = start("--restart", "no", *options, data=data)
     ended, said = container.until_ended()
     assert ended == code and told in said and "Traceback" not in said
