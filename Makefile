@@ -25,6 +25,9 @@ compile := .venv/bin/uv pip compile --quiet --python-version 3.11 --fork-strateg
 	--no-strip-extras --generate-hashes --no-emit-index-url --no-emit-find-links --no-config \
 	--custom-compile-command "make lock"
 
+# As the files are for everybody: without the .env of this checkout.
+compose_lint := .venv/bin/compose-lint check --quiet --skip-suppressed --fail-on low --strict-config --no-env
+
 .PHONY: help
 help: ## list what can be made
 	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -86,16 +89,28 @@ demo: environment ## watch a killed job go on [SIZE=50M] [KILL=cell:3 | reply:4 
 	@$(python) -m demo.demo --size "$(SIZE)" --kill "$(KILL)"
 
 .PHONY: test
-test: environment-dev ## run the tests, those of the containers last, one at a time [TESTS="tests/unit -k log"]
-	@# Three at a time on two processors: a good part of each test is waiting.
-	@$(python) -m pytest $(if $(findstring tests/stack,$(TESTS)),,-n 3 --dist worksteal) $(TESTS)
+test: environment-dev ## run the tests, those of the containers last [TESTS="tests/unit -k log"]
+	@# Three at a time on two processors: a good part of each test is waiting. Two of the sandbox, each with its own stack.
+	@$(python) -m pytest $(if $(findstring tests/s,$(TESTS)),,-n 3 --dist worksteal) $(TESTS)
 	@$(if $(TESTS),,$(python) -m pytest tests/stack)
+	@$(if $(TESTS),,$(python) -m pytest -n 2 --dist worksteal tests/sandbox)
 
 .PHONY: lint
-lint: environment-dev ## check style, types and the direction of imports
+lint: environment-dev ## check style, types, the direction of imports, Dockerfiles and Compose files
 	@$(python) -m ruff check .
 	@$(python) -m mypy
 	@.venv/bin/lint-imports
+	@.venv/bin/hadolint images/*/Dockerfile
+	@$(compose_lint) --no-merge-overrides compose.yaml
+	@# An override alone says little: it is looked at laid over the other, in a directory where Compose would do so.
+	@mkdir -p .make/compose
+	@ln -sf ../../compose.yaml .make/compose/compose.yaml
+	@ln -sf ../../compose.cpu.yaml .make/compose/compose.override.yaml
+	@$(compose_lint) .make/compose/compose.yaml
+
+.PHONY: audit
+audit: environment-dev ## look up all locked packages among the known vulnerabilities; needs the internet [SERVICE=osv]
+	@$(python) tools/audit.py $(if $(SERVICE),--service "$(SERVICE)")
 
 .PHONY: bench
 bench: environment-dev ## measure, beside stock RQ and stock Open Interpreter [FIGURES="recovery turn"]

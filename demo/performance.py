@@ -118,6 +118,7 @@ def _set_up(stage: Stage, options: Options, tell: Teller) -> None:
     tell.busy("starting two workers")
     stage.start_workers()
     tell.fact("workers", ", ".join(f"{name} (process {item.pid})" for name, item in stage.workers.items()))
+    tell.fact("sandbox", stage.sandbox())
     tell.fact("kill", f"SIGKILL {options.kill.words}" if options.kill.number else "none this time")
     tell.say()
     command = stage.enqueue_command(PROMPT, stage.data / DATA)

@@ -21,7 +21,9 @@ from typing import Self
 
 import redis
 
+from outlast.kernel import confine
 from outlast.log.redis_log import connect
+from outlast.settings import Settings
 from tests.redis_server import RedisServer
 
 ROOT = Path(__file__).parent.parent
@@ -84,6 +86,8 @@ class Stage:
             "OUTLAST_DATA": str(self.data),
             "OUTLAST_WORKSPACES": str(self.workspaces),
             "OUTLAST_KERNEL_PYTHON": str(self.kernel_python),
+            # Without root there is no user for each session, and the demo must run for everybody.
+            "OUTLAST_SANDBOX": "reduced",
         }
 
     def start_redis(self) -> str:
@@ -103,6 +107,12 @@ class Stage:
         self._others.append(process)
         self._wait_for("the scripted model", process, port_file.exists)
         self.model_url = f"http://127.0.0.1:{port_file.read_text(encoding='ascii')}/v1"
+
+    def sandbox(self) -> str:
+        """What confines the cells here, in words."""
+        found = confine.found(Settings.load(self.environment()))
+        lacking = [f"without `{layer.name}`, for {layer.reason}" for layer in found.lacking]
+        return "; ".join([f"{found.mode}: {', '.join(found.layers)}", *lacking])
 
     def start_workers(self) -> None:
         """Start both workers; returns once both take jobs."""

@@ -84,6 +84,7 @@ class Fleet(Observer):
             "OUTLAST_WORKSPACES": str(self.workspaces),
             "OUTLAST_DATA": str(self.data),
             "OUTLAST_KERNEL_PYTHON": str(self._kernel_python),
+            "OUTLAST_SANDBOX": "reduced",
             **self._extra,
         }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import signal
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -17,6 +18,9 @@ from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 from .errors import SettingsError
+
+#: What compose.yaml takes from the .env that reaches the worker too; it means nothing to a worker.
+OF_THE_STACK = frozenset({"OUTLAST_RUNTIME"})
 
 
 def _setting(default: Any, meaning: str, *, least: float | None = None, choices: tuple[str, ...] = ()) -> Any:
@@ -58,7 +62,11 @@ class Settings:
     queues: str = _setting("default", "queues that they take jobs from, separated by spaces, the first one first")
     lease: float = _setting(2.0, "seconds without renewal after which a worker counts as dead", least=0.5)
     drain_grace: float = _setting(1.0, "seconds that a running cell, and then the save of its variables, get to end when the worker is asked to stop", least=0)
-    sandbox: str = _setting("off", "isolation of the kernels; `off` is the only mode so far", choices=("off",))
+    sandbox: str = _setting("strict", "isolation of the kernels: all layers or no code runs, those that the host gives, or none", choices=("strict", "reduced", "off"))
+    cell_memory: int = _setting(0, "bytes of memory that a process of a cell may use; 0: an equal share of nine tenths of the worker's limit", least=0)
+    cell_processes: int = _setting(512, "processes and threads that a session may have at once", least=16)
+    disk_limit: int = _setting(0, "bytes that a session's files and checkpoints may take before its cells are stopped; 0: half of the disk", least=0)
+    disk_files: int = _setting(1_000_000, "files and directories that a session may have before its cells are stopped; 0: no limit", least=0)
     log_format: str = _setting("auto", "worker log: text, json, or auto (text on a terminal)", choices=("auto", "text", "json"))
 
     @classmethod
@@ -71,7 +79,8 @@ class Settings:
         for variable in sorted(name for name in source if name.startswith("OUTLAST_")):
             item = by_variable.get(variable)
             if item is None:
-                mistakes.append(_unknown(variable, list(by_variable)))
+                if variable not in OF_THE_STACK:
+                    mistakes.append(_unknown(variable, [*by_variable, *OF_THE_STACK]))
                 continue
             try:
                 values[item.name] = _parse(item, source[variable])
@@ -97,7 +106,7 @@ class Settings:
         places = {"OUTLAST_WORKSPACES": Path(self.workspaces), "OUTLAST_RUNTIME_DIR": self.runtime_path}
         for variable, place in places.items():
             try:
-                place.mkdir(mode=0o700, parents=True, exist_ok=True)
+                place.mkdir(mode=0o711, parents=True, exist_ok=True)
                 if not os.access(place, os.R_OK | os.W_OK | os.X_OK):
                     mistakes.append(f"{variable}={place} cannot be written to by this user; name another.")
             except OSError as error:
@@ -105,6 +114,12 @@ class Settings:
         python = self.kernel_python_path
         if not (python.is_file() and os.access(python, os.X_OK)):
             mistakes.append(f"OUTLAST_KERNEL_PYTHON: there is no Python at {python}; `make venv` makes one, or name it.")
+        try:
+            handle = os.pidfd_open(os.getpid())
+            signal.pidfd_send_signal(handle, 0)
+            os.close(handle)
+        except OSError as error:
+            mistakes.append(f"This Linux gives no handles for processes ({error.strerror}); use 5.3 or newer, or a newer gVisor.")
         try:
             self.model_key()
         except (OSError, ValueError) as error:

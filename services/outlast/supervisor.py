@@ -32,10 +32,11 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from . import heartbeat, logs
+from . import heartbeat, logs, secrecy
 from .errors import SettingsError
 from .health import stands_still
 from .heartbeat import State
+from .kernel.confine import confinement
 from .settings import Settings
 
 # Not `__name__`: that is `__main__` here.
@@ -207,10 +208,16 @@ def main() -> int:
         settings = Settings.load()
         settings.demand_places()
         settings.redis_address()
+        confined = confinement(settings)
     except SettingsError as mistake:
         print(f"outlast: {mistake}", file=sys.stderr)
         return WRONG_SETTINGS
     logs.configure(settings.log_format)
+    if confined.mode == "off":
+        log.error("sandbox.off", extra={"meaning": "what the model writes runs with all of this user's rights"})
+    for layer in confined.lacking:
+        log.warning("sandbox.reduced", extra={"layer": layer.name, "reason": layer.reason, "open": layer.uncovered})
+    secrecy.protect()
     # From here on they wait until they are asked for; a worker gets them unblocked.
     signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
     return Supervisor(settings, os.environ).run()

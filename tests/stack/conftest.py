@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ from tests.dependencies import missing
 from tests.stack.stack import ROOT, Stack, docker, with_scripted_model
 
 HERE = Path(__file__).parent
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # A build of an image may take minutes; nothing here is bounded by the speed of the machine.
@@ -38,8 +40,11 @@ def engine() -> None:
 @pytest.fixture(scope="session")
 def tiny_model(engine: None) -> Path:
     """The directory that holds the tiny real model, made once; the wheel that its image needs is there too."""
-    subprocess.run([ROOT / "tools/torch-wheel"], check=True, capture_output=True, timeout=1800)
-    made = subprocess.run([HERE / "tiny-model"], check=True, capture_output=True, text=True, timeout=1800)
+    (ROOT / ".make").mkdir(exist_ok=True)
+    with open(ROOT / ".make/fetching", "w", encoding="ascii") as turn:
+        fcntl.flock(turn, fcntl.LOCK_EX)  # one of several processes of tests at a time
+        subprocess.run([ROOT / "tools/torch-wheel"], check=True, capture_output=True, timeout=1800)
+        made = subprocess.run([HERE / "tiny-model"], check=True, capture_output=True, text=True, timeout=1800)
     return Path(made.stdout.strip().splitlines()[-1])
 
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import os
+import select
+import signal
 
 import pytest
 
@@ -74,6 +77,28 @@ def test_a_drained_worker_container_exits_0_and_gives_no_strike(stack: Stack) ->
     stack.compose("start", "worker")
     goes_on(stack, session, again=True)
     assert stack.state(session).interruptions.strikes == 0
+
+
+def test_what_a_worker_runs_for_a_session_dies_with_that_worker(stack: Stack) -> None:
+    session = in_the_middle(stack)
+    [container] = stack.containers("worker")
+    before = stack.restarts("worker")
+    parents, guardian = {}, 0
+    for line in docker("top", container, "-eo", "pid,ppid,args").stdout.splitlines()[1:]:
+        pid, parent, words = line.split(None, 2)
+        parents[int(pid)] = int(parent)
+        if "guardian.py" in words and f'/{session}"' in words:
+            guardian = int(pid)
+    child = parents[guardian]
+    below = [child, guardian, *(pid for pid, parent in parents.items() if parent == guardian)]
+    assert len(below) == 3, "no kernel"
+    handles = [os.pidfd_open(pid) for pid in below]
+    os.kill(parents[child], signal.SIGKILL)
+    for handle in handles:
+        assert select.select([handle], [], [], 60)[0]
+        os.close(handle)
+    goes_on(stack, session, again=True)
+    assert stack.restarts("worker") == before
 
 
 def test_a_model_server_killed_in_the_middle_of_a_reply_costs_no_word_of_it(stack: Stack) -> None:

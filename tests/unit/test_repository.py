@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import re
 import subprocess
 import tomllib
@@ -11,6 +12,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+import yaml
 
 from outlast.deploy.options import OPTIONS
 from outlast.settings import Settings
@@ -166,6 +168,17 @@ def test_the_readme_names_only_make_targets_that_exist() -> None:
 def test_the_makefile_explains_every_target_that_people_call() -> None:
     targets = re.findall(r"^([a-z-]+):(.*)$", (ROOT / "Makefile").read_text(), re.M)
     assert all("## " in rest for name, rest in targets if not name.startswith("environment"))
+
+
+def test_every_exception_of_the_linters_of_images_and_of_the_stack_has_its_reason() -> None:
+    for file in [ROOT / ".hadolint.yaml", *ROOT.glob("images/*/Dockerfile")]:
+        lines = file.read_text().splitlines()
+        for above, line in itertools.pairwise(lines):
+            if "hadolint ignore" in line or line.startswith("  - "):
+                assert re.match(r" *# \w.* ", above), f"{file}: {line}"
+    for rule, told in yaml.safe_load((ROOT / ".compose-lint.yml").read_text())["rules"].items():
+        assert told.keys() == {"exclude_services"}, rule
+        assert all(" " in reason for reason in told["exclude_services"].values()), rule
 
 
 def test_an_interpreter_that_does_not_fit_is_asked_for_by_name(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import socket
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 
@@ -27,8 +28,17 @@ from .request import Request
 CLAIM_TRIES = 100
 
 
-def claim(log: Log, request: Request, *, newest: int, holder: str, worker: str, settings: Settings) -> Hold:
-    """Open the session's next attempt (and the session, if this is its first).
+def claim(
+    log: Log,
+    request: Request,
+    *,
+    newest: int,
+    holder: str,
+    worker: str,
+    settings: Settings,
+    new_user: Callable[[], int] = os.getuid,
+) -> Hold:
+    """Open the session's next attempt (and the session, if this is its first, for `new_user`).
 
     `newest` is the attempt that was found over before this one was asked for (0: none). A newer one may be alive,
     opened by a worker that took another job for the same session at the same moment: it is not fenced, Fenced is
@@ -48,7 +58,7 @@ def claim(log: Log, request: Request, *, newest: int, holder: str, worker: str, 
                     f"session {request.session} does not exist; open it with "
                     f"rq enqueue outlast.run prompt=… --job-id {request.session}"
                 )
-            session = open_session(request, settings)
+            session = open_session(request, settings, new_user)
         else:
             verdict = verify(records, head)
             if not verdict.ok:
@@ -86,7 +96,7 @@ def why(state: Projection, request: Request) -> str:
     return "message" if request.function == "chat" and request.job not in state.sources else "requeue"
 
 
-def open_session(request: Request, settings: Settings) -> SessionOpened:
+def open_session(request: Request, settings: Settings, new_user: Callable[[], int] = os.getuid) -> SessionOpened:
     """The record that opens a session; Refused if it asks for what cannot be."""
     input_files(request.options, settings)
     budget(request.options, settings)
@@ -104,7 +114,7 @@ def open_session(request: Request, settings: Settings) -> SessionOpened:
             "open-interpreter": version("open-interpreter"),
             "python": platform.python_version(),
         },
-        uid=os.getuid(),
+        uid=new_user(),
     )
 
 

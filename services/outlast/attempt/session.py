@@ -30,6 +30,7 @@ from ..interpreter.model import ModelClient
 from ..interpreter.reply import Part
 from ..kernel.workspace import Workspace
 from ..log.inbox import Inbox
+from ..log.patience import Patience
 from ..log.plan import Do, Policy, plan
 from ..log.project import At
 from ..log.records import (
@@ -44,6 +45,7 @@ from ..log.records import (
 from ..log.redis_log import RedisLog
 from ..settings import Settings
 from ..stop import StopSignal
+from . import users
 from .cell import Cells
 from .claim import claim, input_files
 from .hold import Hold
@@ -79,7 +81,15 @@ def run_session(
     """
     log = RedisLog(connection, request.session, give_up=lambda: bool(stop), on_wait=_redis_waits)
     try:
-        hold = claim(log, request, newest=newest, holder=holder, worker=worker, settings=settings)
+        hold = claim(
+            log,
+            request,
+            newest=newest,
+            holder=holder,
+            worker=worker,
+            settings=settings,
+            new_user=lambda: users.new(connection, settings, Patience(lambda: bool(stop), _redis_waits)),
+        )
     except Fenced as fenced:
         logger.warning("attempt.not_opened", extra={"session": request.session, "reason": str(fenced)})
         return
@@ -142,7 +152,7 @@ class _Attempt:
 
     def _begin(self) -> None:
         hold, settings, stop, options = self._hold, self._settings, self._stop, self._opened.options
-        workspace = Workspace.open(settings, hold.session)
+        workspace = Workspace.open(settings, hold.session, users.identity(self._opened, settings))
         workspace.link_inputs(input_files(options, settings))
         self._cells = Cells(hold, workspace, settings, self._policy, stop)
         self._leave_kernel = self._cells.leave

@@ -13,13 +13,17 @@ import stat
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
+from ..kernel.sandbox.identity import Identity, acting_as
+from ..kernel.workspace import owner
 from .output import Trouble
 from .text import file_name, one_line
 
 #: Directories below each other that are looked into; each costs two descriptors.
 DEEPEST = 100
+
+T = TypeVar("T")
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -63,6 +67,21 @@ def enter_workspace(workspaces: str, session: str) -> int | None:
         return None
     except OSError as error:
         raise Trouble(f"{one_line(f'{workspaces}/{session}', 300)} cannot be read: {error.strerror}.") from error
+
+
+def identity_of(workspace: int) -> Identity | None:
+    """The session's user, for `acting_as`, where sessions have users of their own and this process may be one."""
+    return owner(os.fstat(workspace))
+
+
+def each_as(identity: Identity | None, items: Generator[T, None, None]) -> Generator[T, None, None]:
+    """The same items, each found with that user's rights; what is done with them in between is done with one's own."""
+    while True:
+        with acting_as(identity):
+            item = next(items, None)
+        if item is None:
+            return
+        yield item
 
 
 @contextmanager

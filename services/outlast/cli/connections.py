@@ -19,6 +19,7 @@ from typing import Any
 import redis
 
 from ..deploy.findings import Finding, bad, good, unknown
+from ..kernel import confine
 from ..log.redis_log import connect
 from ..settings import Settings
 from .source import reason
@@ -36,6 +37,7 @@ def findings(settings: Settings) -> Iterator[Finding]:
     yield from redis_findings(settings)
     yield from model_findings(settings)
     yield from workspace_findings(Path(settings.workspaces))
+    yield from sandbox_findings(settings)
 
 
 def redis_findings(settings: Settings) -> Iterator[Finding]:
@@ -147,6 +149,26 @@ def _asked(settings: Settings, url: str, body: dict[str, Any] | None, seconds: f
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     with opener.open(urllib.request.Request(url, data, headers), timeout=seconds) as answer:  # noqa: S310  # the address is the operator's own setting, never a session's
         return json.loads(answer.read(1 << 20))
+
+
+def sandbox_findings(settings: Settings) -> Iterator[Finding]:
+    """Which layers a kernel that is started here has."""
+    if settings.sandbox == "off":
+        said = "OUTLAST_SANDBOX=off: what the model writes runs with all of the worker's own rights."
+        yield bad("sandbox", said, "Leave OUTLAST_SANDBOX out, for `strict`.")
+        return
+    found = confine.found(settings)
+    for layer in found.lacking:
+        said = f"the layer `{layer.name}` is missing, for {layer.reason}: {layer.uncovered}."
+        mend = f"{layer.remedy[:1].upper()}{layer.remedy[1:]}."
+        if found.mode == "strict":
+            yield bad("sandbox", f"{said} OUTLAST_SANDBOX=strict runs no code here.", mend)
+        else:
+            yield Finding("sandbox", "unknown", said, mend)
+    if not found.lacking:
+        yield good("sandbox", f"{settings.sandbox}: a kernel gets the layers {', '.join(found.layers)}")
+    if open_without := confine.uncovered_here():
+        yield unknown("sandbox", f"this Linux's Landlock leaves open: {'; '.join(open_without)}")
 
 
 def workspace_findings(workspaces: Path) -> Iterator[Finding]:

@@ -92,16 +92,21 @@ def _check(sources: list[Address], given: argparse.Namespace) -> None:
 
 def _items(here: list[tuple[int, Address]], recursive: bool, report: _Report) -> Generator[Item, None, None]:
     for workspace, source in here:
-        shown = f"{source.session}:{path_of(source.top, source.parts)}"
-        try:
-            top = beneath.enter(workspace, source.top)
-        except OSError as error:
-            raise Trouble(f"{source.top}/ of session {source.session} cannot be read: {error.strerror}.") from error
-        try:
-            with beneath.found(top, source.parts, shown) as entry:
-                yield from _found(entry, source, shown, recursive, report)
-        finally:
-            os.close(top)
+        with closing(_below(workspace, source, recursive, report)) as items:
+            yield from beneath.each_as(beneath.identity_of(workspace), items)
+
+
+def _below(workspace: int, source: Address, recursive: bool, report: _Report) -> Generator[Item, None, None]:
+    shown = f"{source.session}:{path_of(source.top, source.parts)}"
+    try:
+        top = beneath.enter(workspace, source.top)
+    except OSError as error:
+        raise Trouble(f"{source.top}/ of session {source.session} cannot be read: {error.strerror}.") from error
+    try:
+        with beneath.found(top, source.parts, shown) as entry:
+            yield from _found(entry, source, shown, recursive, report)
+    finally:
+        os.close(top)
 
 
 def _found(entry: beneath.Entry, source: Address, shown: str, recursive: bool, report: _Report) -> Iterator[Item]:

@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from ..errors import LogError
+from ..kernel.sandbox.identity import acting_as
 from . import beneath
 from .address import ARTIFACTS, FILES, path_of
 from .elsewhere import Cut, asked
@@ -36,7 +37,9 @@ def run(given: argparse.Namespace, source: Source, out: Output) -> int:
         rows = _there(given, source)
     else:
         try:
-            rows = _here(workspace, given.session, _cells(source, given.session), given.limit)
+            cells = _cells(source, given.session)
+            with acting_as(beneath.identity_of(workspace)):
+                rows = _here(workspace, given.session, cells, given.limit)
         finally:
             os.close(workspace)
     if out.json:

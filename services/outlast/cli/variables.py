@@ -11,6 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from ..kernel.listing import Listing, find, of_plain, parse
+from ..kernel.sandbox.identity import acting_as
+from ..kernel.workspace import identity_of
 from . import beneath
 from .elsewhere import Cut, asked
 from .history import CellHistory, History, history
@@ -51,7 +53,7 @@ def glance(workspaces: str, session: str, cells: Iterable[CellHistory]) -> dict[
         if left <= 0:
             break
         try:
-            text = find(_checkpoints(workspaces, session), cell.number, cell.checkpoint, _GLANCE_FILE)
+            text = _find(workspaces, session, cell, _GLANCE_FILE)
             left -= len(text)
             found[cell.number] = parse(text, cell.number)
         except ValueError:
@@ -59,8 +61,11 @@ def glance(workspaces: str, session: str, cells: Iterable[CellHistory]) -> dict[
     return found
 
 
-def _checkpoints(workspaces: str, session: str) -> Path:
-    return Path(workspaces) / session / "checkpoints"
+def _find(workspaces: str, session: str, cell: CellHistory, most: int = 1 << 62) -> bytes:
+    """The manifest of the cell's checkpoint; ValueError."""
+    root = Path(workspaces) / session
+    with acting_as(identity_of(root)):
+        return find(root / "checkpoints", cell.number, cell.checkpoint, most)
 
 
 def _chosen(past: History, number: int | None) -> CellHistory:
@@ -107,7 +112,7 @@ def _is_here(workspaces: str, session: str) -> bool:
 
 def _here(given: argparse.Namespace, cell: CellHistory) -> Listing:
     try:
-        text = find(_checkpoints(given.settings.workspaces, given.session), cell.number, cell.checkpoint)
+        text = _find(given.settings.workspaces, given.session, cell)
         return parse(text, cell.number)
     except ValueError as why:
         raise Trouble(f"the checkpoint of cell {cell.number} cannot be listed: {why}.") from why

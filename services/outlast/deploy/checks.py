@@ -72,6 +72,7 @@ def _all(stack: Stack, facts: Facts) -> Iterator[Finding]:
         yield unknown("GPU, port, images, memory, disk", "cannot be looked at until the engine answers")
         return
     yield _gpu(stack, facts)
+    yield from _runtime(stack, facts)
     yield _port(stack, facts)
     yield _images(stack, facts)
     yield from resources.memory(facts.config, facts.info, facts.containers)
@@ -183,6 +184,32 @@ def _toolkit(info: dict[str, Any]) -> bool:
         return True
     places = info.get("CDISpecDirs") or ()
     return any(list(Path(place).glob("*nvidia*")) for place in places)
+
+
+def _runtime(stack: Stack, facts: Facts) -> Iterator[Finding]:
+    """The worker's container can be started by what .env asks for. Nothing is said where it asks for nothing."""
+    asked = str(facts.service("worker").get("runtime") or "")
+    known = facts.info.get("Runtimes") or {}
+    register = "run sudo runsc install -- --network=host"
+    restart = f"and sudo systemctl restart docker, or take OUTLAST_RUNTIME out of {stack.env_file.name}."
+    if not asked:
+        return
+    if asked not in known:
+        gvisor = f"Install gVisor (https://gvisor.dev/docs/user_guide/install/), {register}"
+        other = "Add it to `runtimes` in /etc/docker/daemon.json"
+        said = f"Docker has no runtime {asked}, which OUTLAST_RUNTIME asks for; it has {', '.join(sorted(known))}."
+        yield bad("runtime", said, f"{gvisor if asked == 'runsc' else other} {restart}")
+    elif _cut_off(known[asked]):
+        said = f"with a network of gVisor's own, {asked} keeps the worker from the engine's names of services."
+        yield bad("runtime", said, f"{register[0].upper()}{register[1:]} {restart}")
+    else:
+        yield good("runtime", f"{asked} for the worker")
+
+
+def _cut_off(runtime: dict[str, Any]) -> bool:
+    """Whether this is gVisor without `--network=host`: it reaches no server on the loopback interface of Linux then."""
+    words = [str(word).lstrip("-") for word in runtime.get("runtimeArgs") or ()]
+    return Path(str(runtime.get("path", ""))).name == "runsc" and "network=host" not in words
 
 
 def _port(stack: Stack, facts: Facts) -> Finding:

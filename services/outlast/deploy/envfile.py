@@ -44,7 +44,7 @@ def _mistakes(
     """Each with its line."""
     ours: dict[str, dotenv.Entry] = {}
     for entry in entries:
-        if entry.name.startswith("OUTLAST_") and entry.name not in REPLACED:
+        if entry.name.startswith("OUTLAST_") and entry.name not in REPLACED and entry.name not in BY_NAME:
             ours[entry.name] = entry
             continue
         said, mend = _wrong(entry.name, entry.value), ""

@@ -1,4 +1,4 @@
-"""The stack's own settings: what compose.yaml takes from .env besides the worker's `OUTLAST_*`.
+"""The stack's own settings: what compose.yaml takes from .env besides the worker's.
 
 The table is the whole list: `.env.example` and the defaults of compose.yaml are tested against it.
 """
@@ -66,6 +66,7 @@ _project = _like(r"[a-z0-9][a-z0-9_-]*", "a name of small letters, digits, - and
 _image = _like(r"[^\s-]\S*", "the name of an image")
 _model = _like(r"/?(?:\w[\w.-]*/)*\w[\w.-]*", "the name of a model, like Qwen/Qwen3-4B-Instruct-2507")
 _gpus = _like(r"[\w,-]+", "the numbers of GPUs, separated by commas")
+_runtime = _like(r"\w[\w.-]*", "the name of a container runtime, like runsc")
 _redis_size = _like(r"[1-9][0-9]*[mg]b", "a whole number with mb or gb after it")
 
 
@@ -98,6 +99,7 @@ OPTIONS = (
     Option("WORKER_MEMORY", "6gb", "memory of one worker container, all its sessions together", _size("512mb")),
     Option("WORKER_CPUS", "0", "processors of one worker container; 0: all", _number(0, 4096)),
     Option("WORKER_PIDS", "2048", "processes and threads of one worker container", _whole(64, 4194304)),
+    Option("OUTLAST_RUNTIME", "", "container runtime of the worker; empty: the engine's own default", _runtime),
     Option("KERNEL_PACKAGES", "", "packages that cells may import besides, by name", _any),
     Option("KERNEL_REQUIREMENTS", "images/worker/kernel-extra.txt", "the same as a requirements file", _path),
     Option("REDIS_PORT", "6379", "port of Redis on 127.0.0.1 of this host", _whole(1, 65535)),

@@ -33,7 +33,8 @@ CORRECTIONS = {
         "Your reply ends with its first code block: write one block, then wait for its output.\n"
         "Variables, functions and imports of python blocks stay for the blocks after them, and so do the directory, "
         "variables, functions and aliases of shell blocks. "
-        "Each javascript block is a new process in the first directory, and keeps nothing."
+        "Each javascript block is a new process in the first directory, and keeps nothing.\n"
+        "You can write files in the current directory and in tempfile.gettempdir(), and nowhere else."
     ),
 }
 

@@ -9,6 +9,7 @@ import secrets
 from pathlib import Path
 
 from ..log.records import Artifact
+from .sandbox.identity import Identity, sharing_with
 
 #: Numbers that are tried for a name that is taken.
 _TRIES = 10_000
@@ -18,13 +19,13 @@ class ArtifactFile:
     """One artifact while it is written. Under a hidden name until `finish`, so that a run that is cut off leaves
     the name free and the run that replaces it gives its artifacts the same names."""
 
-    def __init__(self, directory: Path, name: str, kind: str) -> None:
+    def __init__(self, directory: Path, name: str, kind: str, mode: int) -> None:
         self._directory = directory
         self._name = name
         self._kind = kind
         self._part = directory / f".{secrets.token_hex(8)}.part"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        self._descriptor = os.open(self._part, flags, 0o600)
+        self._descriptor = os.open(self._part, flags, mode)
         self._digest = hashlib.sha256()
         self.size = 0
 
@@ -59,11 +60,12 @@ class ArtifactFile:
 
 
 class CellArtifacts:
-    """The artifacts of one cell: `cell-<n>.txt`, `cell-<n>.png`, `cell-<n>-2.png` …"""
+    """The artifacts of one cell: `cell-<n>.txt`, `cell-<n>.png`, `cell-<n>-2.png` …; `reader` may read them."""
 
-    def __init__(self, directory: Path, cell: int) -> None:
+    def __init__(self, directory: Path, cell: int, reader: Identity | None = None) -> None:
         self._directory = directory
         self._cell = cell
+        self._reader = reader
         self._names: set[str] = set()
 
     def open(self, suffix: str, kind: str) -> tuple[ArtifactFile, str]:
@@ -72,7 +74,10 @@ class CellArtifacts:
             name = f"cell-{self._cell}{suffix}" if number == 1 else f"cell-{self._cell}-{number}{suffix}"
             if name not in self._names and not os.path.lexists(self._directory / name):
                 self._names.add(name)
-                return ArtifactFile(self._directory, name, kind), f"../{self._directory.name}/{name}"
+                # The session may read them.
+                with sharing_with(self._reader):
+                    file = ArtifactFile(self._directory, name, kind, 0o640 if self._reader else 0o600)
+                return file, f"../{self._directory.name}/{name}"
         raise FileExistsError(f"{self._directory} holds too many files of cell {self._cell}")
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import signal
 from typing import Any
 
+from .output import Printable
+
 #: Characters of what the kernel said last.
 _WORDS = 500
 
@@ -26,6 +28,11 @@ def cause_of_death(event: dict[str, Any], during: str) -> str:
         return f"The kernel was killed while {during}: {_WITHOUT_STATUS[kind]}."
     if kind != "exit":
         return ""
+    if event.get("over"):
+        return (
+            f"The kernel was ended before {during}, for what the programs did that it had left running: "
+            f"{event['over']}."
+        )
     if event["memory"]:
         return (
             f"The kernel's process was killed while {during}, because memory ran out. "
@@ -34,7 +41,7 @@ def cause_of_death(event: dict[str, Any], during: str) -> str:
     if event["signal"]:
         name = _signal_name(event["signal"])
         return f"The kernel's process was ended by {name} while {during}{_HINTS.get(name, '')}."
-    words = " ".join(_last_words(event["words"]).split())[-_WORDS:]
+    words = " ".join(_last_words(_printable(event["words"])).split())[-_WORDS:]
     return f"The kernel's process ended with exit status {event['status']} while {during}. {words}".rstrip()
 
 
@@ -42,6 +49,12 @@ def _last_words(words: str) -> str:
     """Of a traceback only the line that says what went wrong; where, is nothing that the reader can mend."""
     lines = words.strip().splitlines()
     return lines[-1] if any(line.startswith("Traceback (most recent") for line in lines) else words
+
+
+def _printable(words: str) -> str:
+    """Hostile like all that a kernel says, and on its way to a terminal."""
+    stream = Printable()
+    return stream.feed(words) + stream.rest()
 
 
 def _signal_name(number: int) -> str:

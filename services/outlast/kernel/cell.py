@@ -32,7 +32,7 @@ class CellOutput:
 
     def __init__(self, workspace: Workspace, settings: Settings, cell: int, on_output: Callable[[str], None]) -> None:
         self._started = time.monotonic()
-        self._artifacts = CellArtifacts(workspace.artifacts, cell)
+        self._artifacts = CellArtifacts(workspace.artifacts, cell, workspace.identity)
         self._most_bytes = settings.output_bytes
         self._transcript = Transcript(
             settings.output_chars, settings.output_bytes, lambda: self._artifacts.open(".txt", "text/plain")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import re
 import stat
 from pathlib import Path
 
+from .bounded import within
+
 #: Bytes of a manifest that are read.
 _MANIFEST_BYTES = 64 * 1024 * 1024
-#: Files that are looked at for a digest.
-_LOOKED_AT = 10_000
+#: Files that are looked at for a digest, and bytes of them all: each may be a link to the same large one.
+_LOOKED_AT, _LOOKED_AT_BYTES = 10_000, 1 << 30
 #: Variables that are named as missing, and characters of a name and of a reason.
 _NAMES, _NAME_CHARS, _REASON_CHARS = 1000, 200, 500
 _MANIFEST_NAME = re.compile(r"[0-9]{1,12}-[0-9a-f]{8}\.json")
@@ -51,20 +54,35 @@ def find_manifest(directory: Path, digest: str) -> Path | None:
             names = [entry.name for _, entry in zip(range(_LOOKED_AT), entries, strict=False)]
     except OSError:
         return None
-    for name in names:
+    left = _LOOKED_AT_BYTES
+    for name in sorted(names, key=_number, reverse=True):
         try:
-            if manifest_digest(directory, name) == digest:
-                return directory / _MANIFESTS / name
+            text = read_manifest(directory, name)
         except (OSError, ValueError):
             continue
+        if hashlib.sha256(text).hexdigest() == digest:
+            return directory / _MANIFESTS / name
+        left -= len(text)
+        if left < 0:
+            break
     return None
+
+
+def _number(name: str) -> int:
+    """Of the cell, in a proper name: the newest is wanted most often."""
+    return int(name.partition("-")[0]) if _MANIFEST_NAME.fullmatch(name) else -1
 
 
 def names_with_reasons(reply: object) -> dict[str, str]:
     """What a kernel says is missing, bounded and printable."""
     if not isinstance(reply, dict):
         return {}
-    return {
+    said = {
         _UNPRINTABLE.sub("�", str(name)[:_NAME_CHARS]): _UNPRINTABLE.sub("�", str(reason)[:_REASON_CHARS])
-        for name, reason in list(reply.items())[:_NAMES]
+        for name, reason in itertools.islice(reply.items(), _NAMES)
     }
+    fitting = len(list(within(f"{name}{reason}" for name, reason in said.items())))
+    kept = dict(itertools.islice(said.items(), fitting))
+    if len(kept) < len(reply):
+        kept["…"] = f"and {len(reply) - len(kept)} more"
+    return kept

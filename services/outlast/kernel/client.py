@@ -12,17 +12,17 @@ After KernelDied or Stopped the kernel is of no more use: close it.
 from __future__ import annotations
 
 import math
-import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..errors import KernelDied, KernelUnusable, Stopped
+from ..errors import KernelDied, KernelUnusable, SettingsError, Stopped
 from ..settings import Settings
 from ..stop import StopSignal
 from .artifacts import sweep_parts
+from .bounded import within
 from .cell import CellOutput
 from .channel import Channel
 from .checkpoints import find_manifest, names_with_reasons
@@ -30,7 +30,9 @@ from .exchange import Exchanges
 from .guard import Guard
 from .limits import Watch
 from .results import CellResult, Restored, Saved
-from .runtime import make_runtime
+from .runtime import close_runtime, make_runtime
+from .sandbox.identity import acting_as
+from .sandbox.removal import remove
 from .save import Save
 from .workspace import Workspace
 
@@ -54,26 +56,28 @@ class Kernel:
         self._runtime = runtime
         self._channel = channel
         self._guard = guard
-        self._exchanges = Exchanges(channel, guard, settings.drain_grace)
+        self._exchanges = Exchanges(channel, guard, settings.drain_grace, workspace.identity)
 
     @classmethod
     def launch(cls, workspace: Workspace, settings: Settings, *, session: str) -> Self:
         """Start a guardian, which starts the kernel once it holds the workspace; returns at once."""
         runtime: Path | None = None
         try:
-            runtime = make_runtime(settings.runtime_path)
-            channel = Channel(runtime)
+            runtime = make_runtime(settings.runtime_path, workspace.identity)
+            # A short way there: a socket's path may have 107 characters, and a session's id alone 200.
+            (runtime / "t").symlink_to(workspace.tmp)
+            channel = Channel(runtime, workspace.identity)
         except (OSError, ValueError) as error:
             if runtime is not None:
-                shutil.rmtree(runtime, ignore_errors=True)
+                remove(str(runtime), None)
             raise KernelUnusable(
                 f"No kernel for session {session}: {error}; set OUTLAST_RUNTIME_DIR to a short path of your own."
             ) from error
         try:
             guard = Guard(workspace, settings, session, runtime, channel.connection_file)
-        except OSError as error:
+        except (OSError, SettingsError) as error:
             channel.close()
-            shutil.rmtree(runtime, ignore_errors=True)
+            remove(str(runtime), None)
             raise KernelUnusable(f"No kernel for session {session}: its guardian did not start ({error}).") from error
         return cls(workspace, settings, runtime, channel, guard)
 
@@ -101,6 +105,7 @@ class Kernel:
             while True:
                 exchanges.receive(exchange)
                 if exchanges.is_subscribed and exchange.reply is not None:
+                    close_runtime(self._runtime, self._workspace.identity)
                     return
                 for event in exchanges.events("it started"):
                     if event["event"] == "waiting" and on_wait is not None:
@@ -143,6 +148,7 @@ class Kernel:
         text = code.encode("utf-8", "replace").decode("utf-8")
         output = CellOutput(self._workspace, self._settings, cell, on_output)
         watch = Watch(time.monotonic(), cell_timeout, cell_stall)
+        self._guard.cell_begins()
         try:
             if kind == "python":
                 content = {"code": text, "silent": False, "allow_stdin": False, "stop_on_error": False}
@@ -157,6 +163,8 @@ class Kernel:
         except BaseException:
             output.discard(show=False)
             raise
+        finally:
+            self._guard.cell_ends()
         output.say(_extra_text(reply))
         if exchange.breach:
             return output.finish("timeout", exchange.breach)
@@ -164,7 +172,7 @@ class Kernel:
 
     def begin_save(self, cell: int, stop: StopSignal) -> Save:
         """Have the kernel write a checkpoint of its variables as of the end of `cell`; see `Save`."""
-        return Save(self._exchanges, self._workspace.checkpoints, self._settings, cell, stop)
+        return Save(self._exchanges, self._workspace, self._settings, cell, stop)
 
     def save(self, cell: int, stop: StopSignal) -> Saved:
         """Write a checkpoint and wait until it is durable, or failed. Raises KernelDied, Stopped."""
@@ -179,7 +187,8 @@ class Kernel:
         checkpoint that could not be loaded has changed nothing: another may be tried. Raises KernelDied, Stopped.
         """
         started = time.monotonic()
-        manifest = find_manifest(self._workspace.checkpoints, checkpoint)
+        with acting_as(self._workspace.identity):
+            manifest = find_manifest(self._workspace.checkpoints, checkpoint)
         if manifest is None:
             lost = f"the checkpoint {checkpoint[:12]} is not in the session's directory any more, or is damaged"
             return Restored(missing={"*": lost})
@@ -190,14 +199,14 @@ class Kernel:
         if reply.get("error"):
             missing["*"] = str(reply["error"])[:1000]
         names = reply.get("restored")
-        restored = tuple(str(name)[:200] for name in names[:100_000]) if isinstance(names, list) else ()
+        restored = tuple(within(str(name)[:200] for name in names)) if isinstance(names, list) else ()
         return Restored(restored, missing, round(time.monotonic() - started, 3))
 
     def close(self) -> None:
         """Kill the whole tree and wait until nothing of it is left (bounded); idempotent."""
         self._guard.close()
         self._channel.close()
-        shutil.rmtree(self._runtime, ignore_errors=True)
+        remove(str(self._runtime), self._workspace.identity)
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,17 +17,20 @@ from ..errors import KernelDied, Stopped
 from ..stop import StopSignal
 from .causes import cause_of_death
 from .cell import CellOutput
-from .channel import Channel, Message, Unreadable
+from .channel import Channel, Message, Unreachable, Unreadable
 from .guard import Guard
 from .limits import Watch
 from .processes import work
+from .sandbox.identity import Identity, acting_as
 
 #: Seconds that an interrupted cell has to end before its kernel is killed.
 _INTERRUPT_SECONDS = 5.0
 #: Seconds without a message after only one of the two ends of a request (reply, idle) has come.
 _HALF_SECONDS = 30.0
-#: Messages taken between two looks at everything else.
-_BATCH = 64
+#: What the model is told of a cell that used too much of the disk.
+_OVER = "The cell was stopped: {}. Remove what is not needed, or write less."
+#: Messages taken between two looks at everything else, and seconds after which no more are: some take long to read.
+_BATCH, _BATCH_SECONDS = 64, 0.05
 
 
 @dataclass
@@ -70,8 +74,11 @@ class Exchange:
 class Exchanges:
     """The exchanges with one kernel, one after the other; what belongs to an earlier one is dropped."""
 
-    def __init__(self, channel: Channel, guard: Guard, drain_grace: float) -> None:
+    def __init__(
+        self, channel: Channel, guard: Guard, drain_grace: float, identity: Identity | None = None
+    ) -> None:
         self._channel = channel
+        self._identity = identity
         self._guard = guard
         self._drain_grace = drain_grace
         self._poller = zmq.Poller()
@@ -91,8 +98,13 @@ class Exchanges:
         *,
         is_patient: bool = False,
     ) -> Exchange:
-        """Send a request."""
-        return Exchange(self._channel.send(kind, content), watch, output, is_patient)
+        """Send a request. KernelDied if the kernel takes none."""
+        try:
+            request = self._channel.send(kind, content)
+        except Unreachable:
+            self._guard.close()
+            raise KernelDied("The kernel broke off the connection; it was killed.") from None
+        return Exchange(request, watch, output, is_patient)
 
     def complete(self, exchange: Exchange, stop: StopSignal, during: str) -> dict[str, Any]:
         """The reply, once the request has ended; `during` says what is going on, for the cause of a death.
@@ -117,10 +129,13 @@ class Exchanges:
             self._heed_stop(exchange, stop, now)
             self._heed_limits(exchange, now)
             try:
-                self.events(during)
+                events = self.events(during)
             except KernelDied:
                 self.receive(exchange)  # Its last output has arrived already.
                 raise
+            for event in events:
+                if event["event"] == "over" and exchange.output is not None and not exchange.breach:
+                    self._interrupt(exchange, _OVER.format(event["reason"]), now)
             self.wait(None if exchange.stop_at < math.inf else stop, min(moment, exchange.next_look(now)))
 
     def wait(self, stop: StopSignal | None, until: float) -> None:
@@ -137,17 +152,24 @@ class Exchanges:
     def receive(self, exchange: Exchange) -> None:
         """Take what has arrived, at most a batch."""
         try:
-            for _ in range(_BATCH):
-                message = self._channel.receive(self._channel.iopub)
-                if message is None:
-                    break
+            for message in self._arrived(self._channel.iopub):
                 self._take(exchange, message)
-            while reply := self._channel.receive(self._channel.shell):
+            for reply in self._arrived(self._channel.shell):
                 if reply.parent == exchange.request:
                     exchange.reply, exchange.heard_at = reply.content, time.monotonic()
         except Unreadable as error:
             self._guard.close()
             raise KernelDied(f"The kernel sent something that is no message ({error}); it was killed.") from error
+
+    def _arrived(self, socket: zmq.Socket[bytes]) -> Iterator[Message]:
+        until = time.monotonic() + _BATCH_SECONDS
+        for _ in range(_BATCH):
+            message = self._channel.receive(socket)
+            if message is None:
+                return
+            yield message
+            if time.monotonic() >= until:
+                return
 
     def events(self, during: str) -> list[dict[str, Any]]:
         """What the guardian has said. KernelDied if the kernel, or the guardian, has ended."""
@@ -156,7 +178,7 @@ class Exchanges:
             if event["event"] == "started":
                 self.kernel_pid = event["pid"]
             elif cause := cause_of_death(event, during):
-                raise KernelDied(cause, by_cell=event["event"] == "exit")
+                raise KernelDied(cause, by_cell=event["event"] == "exit" and not event.get("over"))
         return events
 
     def _take(self, exchange: Exchange, message: Message) -> None:
@@ -189,9 +211,13 @@ class Exchanges:
             raise KernelDied("The kernel's messages broke off at the end of a request; it was killed.")
         else:
             if watch.sample_seconds and now >= exchange.sample_at:
-                watch.seen(now, exchange.messages, work(self._guard.pid))
+                with acting_as(self._identity):
+                    done = work(self._guard.pid)
+                watch.seen(now, exchange.messages, done)
                 exchange.sample_at = now + watch.sample_seconds
-            exchange.breach = watch.breach(now)
-            if exchange.breach:
-                exchange.kill_at = now + _INTERRUPT_SECONDS
-                self._guard.interrupt()
+            if breach := watch.breach(now):
+                self._interrupt(exchange, breach, now)
+
+    def _interrupt(self, exchange: Exchange, breach: str, now: float) -> None:
+        exchange.breach, exchange.kill_at = breach, now + _INTERRUPT_SECONDS
+        self._guard.interrupt()

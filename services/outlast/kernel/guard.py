@@ -14,7 +14,9 @@ from typing import Any
 
 from ..settings import Settings
 from . import launch, processes
-from .workspace import Workspace
+from .confine import plan, shares
+from .sandbox.identity import kill_all
+from .workspace import Workspace, identity_of
 
 #: Seconds that a guardian has for killing its tree before it is killed itself.
 _CLOSE_SECONDS = 10.0
@@ -26,8 +28,10 @@ def kill_leftovers(settings: Settings, session: str) -> None:
 
     The next guardian looks for such processes too, but only in its own container. Only for who holds the session.
     """
-    root = str(Path(settings.workspaces).absolute() / session)
-    processes.kill_marked(launch.marks({launch.SESSION_MARK: session, launch.ROOT_MARK: root}))
+    root = Path(settings.workspaces).absolute() / session
+    processes.kill_marked(launch.marks({launch.SESSION_MARK: session, launch.ROOT_MARK: str(root)}))
+    if identity := identity_of(root):
+        kill_all(identity)
 
 
 class Guard:
@@ -37,14 +41,15 @@ class Guard:
         python = str(settings.kernel_python_path.absolute())
         root = str(workspace.root)
         environment = launch.kernel_environment(os.environ, python, session, root)
-        self._marks = launch.marks(environment)
+        self._marks, self._identity = launch.marks(environment), workspace.identity
         configuration = {
             "root": root,
             "lock": str(workspace.lock),
             "runtime": str(runtime),
             "directory": str(workspace.files),
             "lease": settings.lease,
-            "sandbox": settings.sandbox,
+            "sandbox": plan(settings, workspace, runtime).as_json(),
+            "limits": shares(settings),
             "environment": environment,
             "argv": [python, "-I", str(_HERE / "inside/boot.py"), str(connection)],
         }
@@ -96,6 +101,14 @@ class Guard:
             events.append({"event": "gone"})
         return events
 
+    def cell_begins(self) -> None:
+        """Have what the session uses watched until `cell_ends`."""
+        self._tell(b"b")
+
+    def cell_ends(self) -> None:
+        """No cell runs any more."""
+        self._tell(b"e")
+
     def interrupt(self) -> None:
         """Have the cell interrupted (SIGINT to the kernel's process group)."""
         self._tell(b"i")
@@ -116,6 +129,8 @@ class Guard:
         if not clean:
             # Its own death kills the kernel, but not what the kernel had started.
             processes.kill_marked(self._marks)
+            if self._identity:
+                kill_all(self._identity)
 
     def _wait(self, seconds: float) -> bool:
         try:
@@ -134,6 +149,8 @@ class Guard:
             self._tell(b".")
 
     def _tell(self, byte: bytes) -> None:
+        if self._is_closed and byte != b"k":
+            return
         # A full pipe belongs to a guardian that is stopped, a broken one to a guardian that is gone.
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
             os.write(self._beat, byte)

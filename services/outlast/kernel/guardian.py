@@ -24,9 +24,11 @@ kernel starts whatever the cells ask for. The guardian is outside the sandbox an
   being killed leaves an orphan, which becomes a child of the guardian: the loop ends only when there is none.
 
 Standard input: one byte a message: `.` heartbeat, `i` interrupt the cell (SIGINT to the kernel's process group),
-`k` kill all. End of file means `k`. Standard output: one JSON object a line, `event` one of `waiting`, `locked`,
-`started` (`pid`), `failed` (`reason`), `lapsed` (no heartbeat came), `exit` (`status`, `signal`, `memory`, `words`).
-After the last three it ends.
+`b` a cell begins, `e` it has ended, `k` kill all. End of file means `k`. Standard output: one JSON object a line, its
+`event` one of `waiting`, `locked`, `started` (`pid`), `over` (`reason`: the cell uses more of the disk than it may),
+`failed` (`reason`), `lapsed` (no heartbeat came), `exit` (`status`, `signal`, `memory`, `words`, and `over`, the reason
+for which the guardian ended it between two cells). After the last three
+it ends.
 """
 
 from __future__ import annotations
@@ -37,7 +39,6 @@ import fcntl
 import json
 import os
 import select
-import shutil
 import signal
 import sys
 import threading
@@ -45,12 +46,16 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from . import launch, processes
+    from . import launch, processes, sandbox, warden
+    from .sandbox import identity, removal
 else:
     # Run as a script, it finds them beside itself.
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))
     import launch
     import processes
+    import sandbox
+    import warden
+    from sandbox import identity, removal
 
 _PR_SET_CHILD_SUBREAPER = 36
 #: Bytes of the kernel's standard error that are kept to explain its end.
@@ -62,9 +67,13 @@ class Guardian:
 
     def __init__(self, configuration: dict[str, Any]) -> None:
         self._configuration = configuration
+        self._plan = sandbox.Plan.from_json(configuration["sandbox"])
         self._patience: float = 2 * configuration["lease"]
         self._kernel = 0
+        self._warden: warden.Warden | None = None
         self._words = b""
+        self._over = ""
+        self._is_out_of_memory = False
         self._memory_kills = processes.out_of_memory_kills()
         self._children, wake = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         signal.signal(signal.SIGCHLD, lambda *_: None)
@@ -82,9 +91,10 @@ class Guardian:
             self._clean()
             self._start()
         except OSError as error:
-            self._say(event="failed", reason=f"{error.strerror}: {error.filename}")
+            self._say(event="failed", reason=f"{error.strerror or error}: {error.filename}")
             self._end()
         self._say(event="started", pid=self._kernel)
+        self._watch()
         while True:
             ready = self._wait()
             if self._last_words in ready:
@@ -124,22 +134,60 @@ class Guardian:
     def _clean(self) -> None:
         """Kill what an earlier kernel of this session left behind here; empty HOME, of which nothing may survive."""
         processes.kill_marked(launch.marks(self._configuration["environment"]))
+        self._kill_user()
         root = self._configuration["root"]
-        shutil.rmtree(f"{root}/home", ignore_errors=True)
-        for name in ("home", "tmp", "files"):
-            os.makedirs(f"{root}/{name}", mode=0o700, exist_ok=True)
+        removal.remove(f"{root}/home", self._plan.identity)
+        with identity.acting_as(self._plan.identity):
+            for name in ("home", "tmp", "files"):
+                os.makedirs(f"{root}/{name}", mode=0o700, exist_ok=True)
 
     def _start(self) -> None:
         self._last_words, write_end = os.pipe2(os.O_CLOEXEC)
         os.set_blocking(self._last_words, False)
         here = self._configuration
         self._kernel = os.fork()
-        if self._kernel == 0:
+        if self._kernel:
+            self._handle = os.pidfd_open(self._kernel)
+        else:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            launch.become_kernel(here["argv"], here["environment"], here["directory"], here["sandbox"], write_end)
+            # The worker reaches the kernel's sockets by the session's group.
+            umask = 0o007 if self._plan.identity else 0o077
+            launch.become_kernel(
+                here["argv"],
+                here["environment"],
+                here["directory"],
+                umask,
+                lambda: sandbox.enter(self._plan),
+                write_end,
+            )
         os.close(write_end)
         self._poll.register(self._last_words, select.POLLIN)
+
+    def _watch(self) -> None:
+        here = self._configuration
+        limits = warden.Limits(**here["limits"])
+        self._warden = warden.Warden(
+            here["root"], self._plan.identity, limits, self._too_much, self._out_of_memory, kernel=self._kernel
+        )
+        self._warden.start()
+
+    def _too_much(self, reason: str, in_cell: bool) -> None:
+        """Have the worker stop the cell; where none runs there is nobody to ask, and the kernel ends."""
+        if in_cell:
+            self._say(event="over", reason=reason)
+        else:
+            self._over = reason
+            self._kill_kernel()
+
+    def _out_of_memory(self) -> None:
+        """End it as Linux would next, and maybe others with it."""
+        self._is_out_of_memory = True
+        self._kill_kernel()
+
+    def _kill_kernel(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._handle, signal.SIGKILL)
 
     # -- watching -------------------------------------------------------------------------------------------
 
@@ -154,6 +202,10 @@ class Guardian:
                 if command == ord("i") and self._kernel:
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(self._kernel, signal.SIGINT)
+                if command == ord("b") and self._warden:
+                    self._warden.cell_begins()
+                if command == ord("e") and self._warden:
+                    self._warden.cell_ends()
             self._last_beat = time.monotonic()
         elif time.monotonic() >= self._last_beat + self._patience:
             self._say(event="lapsed")
@@ -179,33 +231,47 @@ class Guardian:
             event="exit",
             status=max(code, 0),
             signal=max(-code, 0),
-            memory=processes.out_of_memory_kills() > self._memory_kills,
+            memory=self._is_out_of_memory or processes.out_of_memory_kills() > self._memory_kills,
             words=self._words.decode("utf-8", "replace"),
+            over=self._over,
         )
         self._end()
 
     def _read_last_words(self) -> None:
+        """Once: whoever writes without end must not keep this process from all else."""
         try:
-            while data := os.read(self._last_words, 65536):
-                self._words = (self._words + data)[-_LAST_WORDS:]
-            self._poll.unregister(self._last_words)
-        except (BlockingIOError, KeyError):
-            pass
+            data = os.read(self._last_words, 65536)
+        except BlockingIOError:
+            return
+        self._words = (self._words + data)[-_LAST_WORDS:]
+        if not data:
+            with contextlib.suppress(KeyError):
+                self._poll.unregister(self._last_words)
 
     # -- the end --------------------------------------------------------------------------------------------
 
     def _kill_all(self) -> None:
         """Return when no process is left below this one. It may take for ever: the lock must not go before them."""
+        self._kill_user()
         while True:
             processes.kill(processes.descendants(os.getpid()))
             try:
                 os.waitpid(-1, 0)
             except ChildProcessError:
-                return
+                break
+
+    def _kill_user(self) -> None:
+        """Kill what runs as the session's user, wherever in this container: nobody else is that user.
+
+        Before the search for descendants, which a chain of processes that fork and end at once outruns.
+        """
+        if self._plan.identity:
+            identity.kill_all(self._plan.identity)
+            removal.remove_shared_memory(self._plan.identity)
 
     def _end(self) -> NoReturn:
         self._kill_all()
-        shutil.rmtree(self._configuration["runtime"], ignore_errors=True)
+        removal.remove(self._configuration["runtime"], self._plan.identity)
         os._exit(0)  # This closes the lock's descriptor, and nothing else may happen after that.
 
     def _say(self, **line: Any) -> None:

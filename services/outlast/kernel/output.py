@@ -28,6 +28,8 @@ _OTHER = r"\x1b[ -/]{0,16}"
 _ESCAPE = re.compile(
     rf"{_CSI}[@-~]|{_STRING}(?:\x07|\x1b\\)|{_OTHER}[0-OQ-WYZ\\`-~]|(?P<begun>(?:{_CSI}|{_STRING}\x1b?|{_OTHER})\Z)|[\x1b\x9b]"
 )
+#: Looked for only where a run begins: trying at each of a million of them would stop the worker for minutes.
+_RETURNS = re.compile(r"(?<!\r)\r+\n")
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]+")
 _ASCII_CONTROL = bytes(code for code in (*range(32), 127) if code not in b"\t\n\r")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -49,7 +51,7 @@ class Printable:
         """The text that has become final."""
         text = self._clean(self._escape + chunk)
         if "\r" in text or "\r" in self._line:
-            *lines, last = re.sub("\r+\n", "\n", self._line + text).split("\n")
+            *lines, last = _RETURNS.sub("\n", self._line + text).split("\n")
             final = "".join(_overwritten(line) + "\n" for line in lines)
             self._line = _overwritten(last) + ("\r" if last.endswith("\r") else "")
         else:

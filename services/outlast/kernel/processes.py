@@ -42,24 +42,42 @@ def pids() -> Iterator[int]:
 
 
 def stat_fields(pid: int) -> list[bytes]:
-    """The fields of /proc/<pid>/stat from the state on ([0] state, [1] parent, [11:15] times); empty if gone."""
+    """Those of /proc/<pid>/stat from the state on; empty if it is gone.
+
+    [0] state, [1] parent, [11:15] times, [17] threads.
+    """
     # The program's name is in brackets and may hold anything, brackets and spaces too.
     return read_bytes(f"/proc/{pid}/stat").rpartition(b")")[2].split()
 
 
+def is_dead(fields: list[bytes]) -> bool:
+    """Whether nothing of a process runs any more. One whose first thread has ended looks like a zombie, and goes on."""
+    return fields[0] in (b"Z", b"X") and (len(fields) < 18 or int(fields[17]) <= 1)
+
+
+def open_to_look(pid: int) -> str:
+    """Where /proc shows what a process has: its memory, descriptors and environment go with its first thread."""
+    if stat_fields(pid)[:1] == [b"Z"]:
+        with contextlib.suppress(OSError):
+            for name in os.listdir(f"/proc/{pid}/task"):
+                if name != str(pid):
+                    return f"/proc/{pid}/task/{name}"
+    return f"/proc/{pid}"
+
+
 def descendants(root: int) -> set[int]:
-    """All processes below `root`, zombies left out.
+    """All processes below `root` that can still run.
 
     Children of a process that has died are found too if `root` adopts orphans (PR_SET_CHILD_SUBREAPER).
     """
     children: dict[int, list[int]] = {}
-    zombies: set[int] = set()
+    dead: set[int] = set()
     for pid in pids():
         fields = stat_fields(pid)
         if len(fields) > 1:
             children.setdefault(int(fields[1]), []).append(pid)
-            if fields[0] in (b"Z", b"X"):
-                zombies.add(pid)
+            if is_dead(fields):
+                dead.add(pid)
     found: set[int] = set()
     queue = [root]
     while queue:
@@ -67,7 +85,7 @@ def descendants(root: int) -> set[int]:
             if child not in found:
                 found.add(child)
                 queue.append(child)
-    return found - zombies
+    return found - dead
 
 
 def marked(marks: Iterable[bytes], spare: Iterable[int] = ()) -> set[int]:
@@ -83,7 +101,7 @@ def marked(marks: Iterable[bytes], spare: Iterable[int] = ()) -> set[int]:
                 continue
         except OSError:
             continue
-        if wanted <= set(read_bytes(f"/proc/{pid}/environ", 1 << 20).split(b"\0")):
+        if wanted <= set(read_bytes(f"{open_to_look(pid)}/environ", 1 << 20).split(b"\0")):
             found.add(pid)
     return found
 
@@ -112,7 +130,10 @@ def kill_marked(marks: Iterable[bytes], spare: Iterable[int] = ()) -> None:
 
 
 def work(root: int) -> Work:
-    """What everything below `root` has done; a child's share stays in its parent's once it is reaped."""
+    """What everything below `root` has done; a child's share stays in its parent's once it is reaped.
+
+    What a process has read and written is told to its own user only.
+    """
     ticks = transferred = 0
     for pid in descendants(root):
         fields = stat_fields(pid)

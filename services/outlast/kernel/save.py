@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from pathlib import Path
 
 from ..settings import Settings
 from ..stop import StopSignal
@@ -12,6 +11,8 @@ from .checkpoints import manifest_digest, names_with_reasons
 from .exchange import Exchanges
 from .limits import Watch
 from .results import Saved
+from .sandbox.identity import acting_as
+from .workspace import Workspace
 
 #: How often the kernel may try: each time with the whole deadline, and without what held up the time before.
 _TRIES = 4
@@ -26,9 +27,9 @@ class Save:
     """
 
     def __init__(
-        self, exchanges: Exchanges, checkpoints: Path, settings: Settings, cell: int, stop: StopSignal
+        self, exchanges: Exchanges, workspace: Workspace, settings: Settings, cell: int, stop: StopSignal
     ) -> None:
-        self._exchanges, self._checkpoints, self._cell, self._stop = exchanges, checkpoints, cell, stop
+        self._exchanges, self._workspace, self._cell, self._stop = exchanges, workspace, cell, stop
         deadline = settings.save_timeout
         watch = Watch(
             time.monotonic(),
@@ -37,7 +38,7 @@ class Save:
             "The save of the variables",
         )
         content = {
-            "directory": str(checkpoints),
+            "directory": str(workspace.checkpoints),
             "cell": cell,
             "limit": settings.state_limit,
             "deadline": deadline,
@@ -55,6 +56,7 @@ class Save:
         if error:
             return Saved(missing=missing, error=self._exchange.breach or error)
         try:
-            return Saved(manifest_digest(self._checkpoints, reply.get("manifest")), missing)
+            with acting_as(self._workspace.identity):
+                return Saved(manifest_digest(self._workspace.checkpoints, reply.get("manifest")), missing)
         except (OSError, ValueError) as problem:
             return Saved(missing=missing, error=f"the checkpoint cannot be read back: {problem}")

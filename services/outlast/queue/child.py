@@ -19,6 +19,7 @@ import signal
 from collections.abc import Callable
 from typing import Never
 
+from outlast import memory
 from outlast.errors import LogDamaged, Refused
 from outlast.stop import StopSignal
 
@@ -105,6 +106,8 @@ def _begin(parent: int, told: int, body: Callable[[StopSignal], None], blocked: 
         signal.signal(signal.SIGTERM, lambda number, frame: stop.set("drain"))
         signal.signal(signal.SIGUSR1, lambda number, frame: stop.set("cancel"))
         signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
+        # Before others go short of it: this child alone ends, and its session goes on in another.
+        memory.bound()
         body(stop)
         code = 0
     except (Refused, LogDamaged) as refusal:

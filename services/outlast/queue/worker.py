@@ -35,8 +35,9 @@ from rq.serializers import DefaultSerializer
 from rq.suspension import WORKERS_SUSPENDED
 from rq.worker import DequeueStrategy, WorkerStatus
 
-from outlast import heartbeat, logs
+from outlast import heartbeat, logs, secrecy
 from outlast.errors import SettingsError
+from outlast.kernel.confine import confinement
 from outlast.queue import command_line, points
 from outlast.queue.attend import Attendant
 from outlast.queue.job import Job
@@ -118,6 +119,8 @@ class Worker(rq.Worker):
         stop.install()
         if self.attempts is None:
             self.settings.demand_places()
+            confinement(self.settings)
+            secrecy.protect()
         work = self.attempts or attempts()
         work.prepare()
         pulse = Pulse(self, Registration(self), stop, self.settings)

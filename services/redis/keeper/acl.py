@@ -43,6 +43,7 @@ WAITERS = "outlast:{*}:waiters"
 HANDS = "outlast:hand:*"
 LEASES = "outlast:leases"
 SESSIONS = "outlast:sessions"
+USER_IDS = "outlast:users"
 
 #: What RQ does with its own keys. `sort` and its like are @dangerous.
 _RQ = Rules(
@@ -85,6 +86,8 @@ WORKER = User(
         Rules((f"~{HEAD}",), ("+hset", *_READ_HASH)),
         Rules((f"~{LEASES}",), ("+hset", "+hdel", "+hincrby", *_READ_HASH)),
         Rules((f"~{SESSIONS}",), ("+zadd", "+zrevrange")),
+        # redis-py has no INCR of its own.
+        Rules((f"~{USER_IDS}",), ("+incrby",)),
         # A job moves between RQ's queues and ours in one command, and both are watched in one.
         Rules(
             ("~rq:*", f"~{HANDS}", f"~{WAITERS}"),

@@ -28,7 +28,7 @@ def doctor(
 
     def run(**settings: str) -> tuple[int, Findings]:
         given = {"redis_url": redis_url, "workspaces": str(tmp_path), "lease": "0.5"}
-        given |= {"model_url": "http://127.0.0.1:9/v1", "model": "scripted-model"}
+        given |= {"model_url": "http://127.0.0.1:9/v1", "model": "scripted-model", "sandbox": "reduced"}
         for name, value in (given | settings).items():
             monkeypatch.setenv(f"OUTLAST_{name.upper()}", value)
         code = main(["doctor"])
@@ -58,9 +58,22 @@ def test_where_all_is_well_there_is_no_fault(doctor: Doctor, worker: None) -> No
     with ScriptedModel(["Hello."], context_window=40000) as model:
         code, found = doctor(model_url=model.url)
     assert code == 0, found
-    assert {"Redis", "Redis keeps", "workers", "model server", "workspaces"} < set(found)
-    assert {it["verdict"] for check, it in found.items() if check != "log guard"} == {"good"}
+    assert {"Redis", "Redis keeps", "workers", "model server", "workspaces", "sandbox"} < set(found)
+    assert {it["verdict"] for check, it in found.items() if check not in ("log guard", "sandbox")} == {"good"}
     assert found["workers"]["said"] == "1 worker alive"
+
+
+def test_a_sandbox_that_lacks_a_layer_is_a_fault_where_all_are_asked_for(doctor: Doctor, tmp_path: Path) -> None:
+    # Whoever runs this, no other user can pass this directory.
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    _, found = doctor(sandbox="strict", workspaces=str(closed))
+    said = found["sandbox"]["said"]
+    assert found["sandbox"]["verdict"] == "bad" and "`user` is missing" in said and "runs no code here" in said
+    _, found = doctor(sandbox="reduced", workspaces=str(closed))
+    assert found["sandbox"]["verdict"] == "unknown" and "`user` is missing" in found["sandbox"]["said"]
+    _, found = doctor(sandbox="off")
+    assert found["sandbox"]["verdict"] == "bad" and "OUTLAST_SANDBOX=off" in found["sandbox"]["said"]
 
 
 def test_a_lease_that_nobody_renews_is_no_living_worker(doctor: Doctor, connection: redis.Redis) -> None:

@@ -59,7 +59,11 @@ def settings(kernel_python: Path) -> Iterator[Settings]:
     # Not under pytest's own directory: a socket's path must be short.
     directory = tempfile.mkdtemp(prefix="outlast-")
     yield Settings(
-        workspaces=f"{directory}/sessions", runtime_dir=f"{directory}/run", kernel_python=str(kernel_python), lease=5.0
+        workspaces=f"{directory}/sessions",
+        runtime_dir=f"{directory}/run",
+        kernel_python=str(kernel_python),
+        lease=5.0,
+        sandbox="reduced",
     )
     shutil.rmtree(directory)
 

@@ -246,3 +246,20 @@ def test_a_kernel_that_sends_garbage_is_killed(new_session: NewSession) -> None:
         session.run("get_ipython().kernel.iopub_thread.send_multipart([b'garbage'])")
     with pytest.raises(KernelDied, match="guardian has ended"):
         session.run("1")
+
+
+def test_a_kernel_that_takes_no_request_any_more_is_killed_instead_of_waited_for(new_session: NewSession) -> None:
+    session = new_session().ready()
+    # A proper answer, then one of a size at which the worker's socket drops the connection for good.
+    session.run(
+        "kernel = get_ipython().kernel\n"
+        "asker, session = kernel._get_shell_context_var(kernel._shell_parent_ident), kernel.session\n"
+        "request = kernel.get_parent('shell')['header']\n"
+        "for size in (1, 40_000_000):\n"
+        "    header, content = session.msg_header('execute_reply'), {'status': 'ok', 'text': 'x' * size}\n"
+        "    parts = [session.pack(part) for part in (header, request, {}, content)]\n"
+        "    whole = [*asker, b'<IDS|MSG>', session.sign(parts), *parts]\n"
+        "    kernel.shell_stream.socket.send_multipart(whole)\n"
+    )
+    with pytest.raises(KernelDied, match="broke off the connection"):
+        session.run("1")

@@ -230,7 +230,8 @@ def test_a_kernel_that_cannot_start_is_unusable_and_says_what_to_mend(new_sessio
     empty = tmp_path / "python"
     empty.write_text(f'#!/bin/sh\nexec {sys.executable} -S "$@"\n')
     empty.chmod(0o755)
-    bare = new_session(kernel_python=str(empty))
+    # In a sandbox it could not even be executed: it is not in that environment.
+    bare = new_session(kernel_python=str(empty), sandbox="off")
     with pytest.raises(KernelUnusable, match="ModuleNotFoundError"):
         bare.ready()
 

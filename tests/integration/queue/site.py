@@ -62,6 +62,7 @@ class Site:
             "RQ_REDIS_URL": self.url,
             "OUTLAST_LEASE": str(LEASE),
             "OUTLAST_LOG_FORMAT": "text",
+            "OUTLAST_SANDBOX": "reduced",
             "PYTHONWARNINGS": "default",
         }
 

@@ -15,7 +15,7 @@ NOWHERE = "redis://127.0.0.1:1/0"
     [
         ("OUTLAST_LEESE", "3", "OUTLAST_LEESE is not a setting of Outlast; did you mean OUTLAST_LEASE?"),
         ("OUTLAST_LEASE", "soon", "OUTLAST_LEASE='soon' is not a number of at least 0.5."),
-        ("OUTLAST_SANDBOX", "on", "OUTLAST_SANDBOX='on' is not off."),
+        ("OUTLAST_SANDBOX", "on", "OUTLAST_SANDBOX='on' is not one of strict, reduced, off."),
         ("OUTLAST_REDIS_URL", "127.0.0.1", "OUTLAST_REDIS_URL is no address of a Redis"),
         ("OUTLAST_REDIS_URL", "redis://127.0.0.1:1/3", "names 127.0.0.1:1/3, but `rq` uses 127.0.0.1:1/0; give `rq`"),
     ],

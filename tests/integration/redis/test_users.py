@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 import redis
 
+from outlast.attempt import users
+from outlast.kernel.confine import Confinement
+from outlast.kernel.workspace import FIRST_UID
 from outlast.log.inbox import RedisInbox
+from outlast.log.patience import Patience
 from outlast.log.redis_log import RedisLog, connect
 from outlast.log.verify import verify
+from outlast.settings import Settings
 from tests.integration.redis.conftest import Connect
 from tests.kept_redis import PASSWORDS, KeptRedis
 from tests.unit.cli.sample import play
@@ -69,6 +75,8 @@ WRITING = [
     "ZADD outlast:sessions 1 x",
     "HSET outlast:leases x 1",
     "RPUSH outlast:hand:x x",
+    "INCR outlast:users",
+    "INCRBY outlast:users 1",
 ]
 
 #: What nobody but the administrator may ask of Redis.
@@ -115,6 +123,17 @@ def test_the_client_writes_no_log_and_the_worker_does_no_more_than_append(
     before = sales.read()
     assert not_refused(as_user(user), commands) == []
     assert sales.read() == before and verify(before, sales.head()).ok
+
+
+def test_the_worker_counts_the_users_of_sessions(
+    as_user: Connect, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(users, "confinement", lambda settings: Confinement("strict", ("user",)))
+    settings = Settings(workspaces=str(tmp_path))
+    first, second = (users.new(as_user("worker"), settings, Patience()) for _ in range(2))
+    assert FIRST_UID < first < second
+    for words in ("SET outlast:users 0", "DEL outlast:users", "DECR outlast:users"):
+        assert not_refused(as_user("worker"), [words]) == []
 
 
 def test_the_administrator_is_refused_none_of_it(sales: RedisLog, as_user: Connect) -> None:

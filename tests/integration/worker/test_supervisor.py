@@ -94,6 +94,7 @@ def environment(tmp_path: Path, server: RedisServer) -> dict[str, str]:
         "OUTLAST_KERNEL_PYTHON": sys.executable,
         "OUTLAST_LOG_FORMAT": "json",
         "OUTLAST_WORKERS": "1",
+        "OUTLAST_SANDBOX": "reduced",
         "OUTLAST_QUEUES": "fast slow",
     }
 

@@ -22,6 +22,10 @@ from tests.unit.deploy.stand_in import (
 Run = Callable[..., Done]
 
 
+#: As docker info lists it.
+GVISOR = {"path": "/usr/bin/runsc", "runtimeArgs": ["--network=host"]}
+
+
 def refused(host: Host, run: Run, *words: str) -> str:
     """The one line with ✗ of a `make up` that changed nothing."""
     before = host.files()
@@ -126,6 +130,38 @@ def test_a_gpu_that_docker_cannot_give_to_a_container(host: Host, run: Run) -> N
     host.info["Runtimes"] = {"runc": {}}
     host.settle()
     assert "the NVIDIA Container Toolkit is not set up. Install it (https://" in refused(host, run)
+
+
+def test_a_runtime_that_docker_does_not_have(host: Host, run: Run) -> None:
+    host.values["OUTLAST_RUNTIME"] = "runsc"
+    host.settle()
+    assert refused(host, run).endswith(
+        "Docker has no runtime runsc, which OUTLAST_RUNTIME asks for; it has nvidia, runc. Install gVisor "
+        "(https://gvisor.dev/docs/user_guide/install/), run sudo runsc install -- --network=host and sudo systemctl "
+        "restart docker, or take OUTLAST_RUNTIME out of .env."
+    )
+    host.values["OUTLAST_RUNTIME"] = "kata"
+    host.settle()
+    assert "Add it to `runtimes` in /etc/docker/daemon.json and sudo systemctl restart docker, or" in refused(host, run)
+
+
+def test_a_gvisor_in_which_the_worker_would_find_no_other_service(host: Host, run: Run) -> None:
+    host.values["OUTLAST_RUNTIME"] = "boxed"
+    host.info["Runtimes"]["boxed"] = {"path": "/usr/local/bin/runsc", "runtimeArgs": ["--platform=kvm"]}
+    host.settle()
+    assert refused(host, run).endswith(
+        "boxed keeps the worker from the engine's names of services. Run sudo runsc install -- --network=host and sudo "
+        "systemctl restart docker, or take OUTLAST_RUNTIME out of .env."
+    )
+
+
+def test_a_runtime_that_docker_has_is_no_obstacle_and_without_one_nothing_is_said(host: Host, run: Run) -> None:
+    assert '"check": "runtime"' not in run("doctor").out
+    host.values["OUTLAST_RUNTIME"] = "runsc"
+    host.info["Runtimes"] = {"runc": {}, "nvidia": {}, "runsc": GVISOR}
+    host.settle()
+    assert run("up").code == 0
+    assert '{"check": "runtime", "verdict": "good", "said": "runsc for the worker"' in run("doctor").out
 
 
 def test_fewer_gpus_than_the_model_is_to_be_spread_over(host: Host, run: Run) -> None:

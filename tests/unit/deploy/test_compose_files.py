@@ -40,6 +40,11 @@ def test_every_service_is_closed_limited_and_watched(name: str) -> None:
     assert service["dns"] == ["127.0.0.1"] and service["pull_policy"] == "never"
 
 
+def test_only_the_worker_has_rights_and_only_those_to_be_the_sessions_users() -> None:
+    added = {name: service["cap_add"] for name, service in COMPOSE["services"].items() if "cap_add" in service}
+    assert added == {"worker": ["SETUID", "SETGID", "KILL"]}
+
+
 def test_only_redis_is_published_and_on_the_loopback_interface_only() -> None:
     published = {name: service["ports"] for name, service in COMPOSE["services"].items() if "ports" in service}
     assert published == {"redis": ["127.0.0.1:${REDIS_PORT:-6379}:6379"]}
@@ -78,6 +83,11 @@ def test_what_is_bound_from_the_host_is_there_before_and_cannot_be_written_to() 
     bound = [it for service in COMPOSE["services"].values() for it in service["volumes"] if isinstance(it, dict)]
     assert len(bound) == 2
     assert all(it["read_only"] is True and it["bind"] == {"create_host_path": False} for it in bound)
+
+
+def test_only_the_worker_runs_under_another_runtime_and_only_where_it_is_asked_for() -> None:
+    assert COMPOSE["services"]["worker"]["runtime"] == "${OUTLAST_RUNTIME:-}"
+    assert not any("runtime" in COMPOSE["services"][name] for name in ("redis", "vllm"))
 
 
 def test_the_worker_waits_for_redis_and_not_for_the_model() -> None:

@@ -10,6 +10,7 @@ import yaml
 
 from outlast.deploy import dotenv, envfile
 from outlast.deploy.options import BY_NAME, OPTIONS, REPLACED, in_words, size
+from outlast.settings import OF_THE_STACK, Settings
 
 ROOT = Path(__file__).parents[3]
 
@@ -45,6 +46,8 @@ def test_every_setting_of_the_stack_may_be_written_with_its_default(tmp_path: Pa
         ("GPU_MEMORY_UTILIZATION=90", ".env:2: GPU_MEMORY_UTILIZATION='90' is not a number from 0.1 to 0.98."),
         ("MODEL=../../etc", ".env:2: MODEL='../../etc' is not the name of a model, like Qwen/Qwen3-4B-Instruct-2507."),
         ("SHUTDOWN_TIMEOUT=600", ".env:2: SHUTDOWN_TIMEOUT='600' is not a whole number from 0 to 105."),
+        ("OUTLAST_RUNTIME=a b", ".env:2: OUTLAST_RUNTIME='a b' is not the name of a container runtime, like runsc."),
+        ("OUTLAST_RUNTIM=runsc", ".env:2: OUTLAST_RUNTIM is not a setting of Outlast; did you mean OUTLAST_RUNTIME?"),
         ("BASE_IMAGE=a b", ".env:2: BASE_IMAGE='a b' is not the name of an image."),
     ],
 )
@@ -56,6 +59,13 @@ def test_a_mistake_is_told_with_its_line(tmp_path: Path, line: str, said: str) -
 def test_what_an_older_env_had_is_told_with_what_takes_its_place(tmp_path: Path, name: str) -> None:
     [said] = told(tmp_path, f"{name}=x")
     assert said == f".env:1: {name} does not reach the containers: {REPLACED[name]}. Take the line out."
+
+
+def test_the_worker_passes_over_what_is_the_stacks_in_its_env_and_over_nothing_else(tmp_path: Path) -> None:
+    assert {option.name for option in OPTIONS if option.name.startswith("OUTLAST_")} == OF_THE_STACK
+    lines = [f"{name}=runsc" for name in OF_THE_STACK]
+    assert told(tmp_path, *lines) == []
+    assert Settings.load(dict(line.split("=") for line in lines)) == Settings()
 
 
 def test_mistakes_come_in_the_order_of_their_lines(tmp_path: Path) -> None:

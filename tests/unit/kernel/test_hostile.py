@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import sys
 from pathlib import Path
@@ -11,11 +12,13 @@ from typing import Any
 import pytest
 
 from outlast.errors import Refused
+from outlast.kernel.bounded import MOST_BYTES, within
 from outlast.kernel.causes import cause_of_death
 from outlast.kernel.cell import CellOutput
+from outlast.kernel.channel import Unreadable, read
 from outlast.kernel.checkpoints import find_manifest, manifest_digest, names_with_reasons
 from outlast.kernel.inside.session import DISPLAY_BYTES, TEXT_CHARS, bounded, bounded_display
-from outlast.kernel.launch import isolate, kernel_environment
+from outlast.kernel.launch import kernel_environment
 from outlast.kernel.workspace import Workspace
 from outlast.settings import Settings
 
@@ -67,9 +70,15 @@ def test_manifests_behind_a_link_are_refused(tmp_path: Path) -> None:
 
 def test_names_of_missing_variables_are_bounded_and_printable() -> None:
     names = names_with_reasons({"a\x1b[31m": "b\n" + "c" * 10_000, **{str(number): "" for number in range(5000)}})
-    assert len(names) == 1000
+    assert len(names) == 1001 and names["…"] == "and 4001 more"
     assert names["a\ufffd[31m"].startswith("b\ufffdc") and len(names["a\ufffd[31m"]) == 500
     assert names_with_reasons(["no", "mapping"]) == {}
+
+
+def test_names_are_bounded_by_what_they_take_in_a_record() -> None:
+    names = names_with_reasons({f"{number}" + "\U0001f600" * 199: "\U0001f600" * 500 for number in range(1000)})
+    assert len(json.dumps(names)) < 1.1 * MOST_BYTES and names["…"].startswith("and 9")
+    assert list(within(["a" * 10, "b" * 10, "c"], most=26)) == ["a" * 10, "b" * 10]
 
 
 @pytest.mark.parametrize(
@@ -108,6 +117,23 @@ def test_a_display_that_is_too_large_becomes_a_sentence() -> None:
     assert shown == {"text/plain": "repr\n[not shown, larger than 4 MiB: text/html of 4.0 MiB]"}
 
 
+def test_of_a_display_only_what_somebody_looks_at_is_sent() -> None:
+    drawn_by_a_script = {"application/vnd.plotly.v1+json": {"data": [1.0] * 1_000_000}}
+    shown = {"text/plain": "a chart", "image/png": b"png", **drawn_by_a_script}
+    assert bounded_display(shown) == {"image/png": "cG5n", "text/plain": "a chart"}
+
+
+@pytest.mark.parametrize("text", ['{"x": [' + "[]," * 100_001 + "1]}", "[" + '"",' * 100_001 + "1]", "[" * 200_000])
+def test_a_small_message_that_would_be_large_is_not_read(text: str) -> None:
+    with pytest.raises(Unreadable, match="too many values"):
+        read(text.encode())
+
+
+@pytest.mark.parametrize("value", ["[,{" * 500_000, '"[\\' * 500_000, [{"a": "[,", "b": 1}] * 30_000])
+def test_a_text_may_be_long_whatever_is_in_it(value: Any) -> None:
+    assert read(json.dumps({"text": value}).encode()) == {"text": value}
+
+
 def test_texts_of_errors_are_cut_and_can_be_sent() -> None:
     short = bounded({"traceback": ["x" * 10_000_000] * 1000, "evalue": "\ud800", "count": 3})
     assert len(short["traceback"]) == 64 and all(len(line) < TEXT_CHARS + 100 for line in short["traceback"])
@@ -125,20 +151,14 @@ def test_the_kernels_environment_is_an_allow_list() -> None:
     }
     environment = kernel_environment(source, "/k/bin/python", "abc", "/w/abc")
     assert "s" not in environment.values()
-    assert environment["PATH"] == "/k/bin:/bin" and environment["TZ"] == "UTC"
+    assert environment["PATH"] == "/w/abc/home/bin:/k/bin:/bin" and environment["TZ"] == "UTC"
     assert environment["HOME"] == "/w/abc/home" and environment["OUTLAST_KERNEL_OF"] == "abc"
 
 
 def test_a_cell_finds_no_program_of_the_workers_environment() -> None:
     own = str(Path(sys.executable).parent)
     environment = kernel_environment({"PATH": f"/usr/local/bin:{own}:/bin"}, "/k/bin/python", "abc", "/w/abc")
-    assert environment["PATH"] == "/k/bin:/usr/local/bin:/bin"
-
-
-def test_an_unknown_sandbox_mode_fails_closed() -> None:
-    isolate("off")
-    with pytest.raises(RuntimeError, match="strict"):
-        isolate("strict")
+    assert environment["PATH"] == "/w/abc/home/bin:/k/bin:/usr/local/bin:/bin"
 
 
 @pytest.mark.parametrize("session", ["", "..", ".hidden", "a/b", "a\0b", "x" * 201, "naïve"])
@@ -202,6 +222,10 @@ def test_a_file_written_right_after_a_moment_counts_though_dated_by_the_tick_bef
         ),
         ({"event": "exit", "status": 0, "signal": 9, "memory": True, "words": ""}, "because memory ran out"),
         ({"event": "exit", "status": 0, "signal": 99, "memory": False, "words": ""}, "signal 99"),
+        (
+            {"event": "exit", "status": 3, "signal": 0, "memory": False, "words": "a\x1b]52;c;YQ\x07b\x08\x0e"},
+            "exit status 3 while cell 1 ran. ab",
+        ),
         ({"event": "gone"}, "its guardian has ended"),
         ({"event": "lapsed"}, "no"),
     ],

@@ -254,4 +254,4 @@ def test_nothing_of_what_runs_in_the_kernel_is_imported_for_it() -> None:
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == "['outlast.kernel.checkpoints', 'outlast.kernel.listing']"
+    assert done.stdout.strip() == "['outlast.kernel.bounded', 'outlast.kernel.checkpoints', 'outlast.kernel.listing']"

@@ -60,6 +60,11 @@ def test_how_the_text_is_cut_into_messages_makes_no_difference(text: str, cuts: 
     assert printed(*chunks) == printed(text)
 
 
+def test_a_million_carriage_returns_cost_no_more_than_other_characters() -> None:
+    printable = Printable()  # pytest's own limit ends this test if each is compared with all that follow.
+    assert printable.feed("lost" + "\r" * 1_000_000 + "kept\n") == "kept\n"
+
+
 def test_an_escape_that_never_ends_is_not_waited_for() -> None:
     printable = Printable()
     shown = printable.feed("\x1b]" + "x" * 100) + printable.feed("y" * 20_000) + printable.rest()

@@ -156,8 +156,8 @@ def test_an_option_that_would_cripple_the_next_cell_does_not_stay(run: Run) -> N
 
 
 def test_tracing_goes_on_and_shows_only_the_cells_own_commands(run: Run) -> None:
-    assert run("set -x\nx=1\ntrap 'true' EXIT") == "+ x=1\n+ trap true EXIT\n+ true\n"
-    assert run("echo $x; set +x") == "+ echo 1\n1\n+ set +x\n"
+    assert run("set -x\nx=1\ntrap 'true' EXIT") == "++ x=1\n++ trap true EXIT\n+ true\n"
+    assert run("echo $x; set +x") == "++ echo 1\n1\n++ set +x\n"
 
 
 @pytest.mark.parametrize(("code", "status"), [("exit 3", 3), ("(exit 4)", 4), ("set -e\nfalse", 1), ("true", 0)])

@@ -54,12 +54,18 @@ def test_a_write_that_fails_at_any_point_costs_nothing(
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[tuple[str, ...]]:
-    """One of a megabyte on the directory `checkpoints`, for what runs with these words before it."""
+def megabytes() -> int:
+    """The size of `small_disk`."""
+    return 1
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path, megabytes: int) -> Iterator[tuple[str, ...]]:
+    """One of so few megabytes on the directory `checkpoints`, for what runs with these words before it."""
     checkpoints = tmp_path / "checkpoints"
     checkpoints.mkdir()
     alone = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
-    made = f"mount -t tmpfs -o size=1m tmpfs '{checkpoints}' && echo ready && exec sleep 600"
+    made = f"mount -t tmpfs -o size={megabytes}m tmpfs '{checkpoints}' && echo ready && exec sleep 600"
     with subprocess.Popen([*alone, made], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as holder:
         assert holder.stdout is not None
         said = holder.stdout.readline().strip()
@@ -94,3 +100,21 @@ def test_a_disk_of_one_megabyte(kernel_python: Path, tmp_path: Path, small_disk:
         restored, look = kernels.restore(name, LOOK)
         assert restored["error"] == ""
         assert found(look) == whole(k)
+
+
+@pytest.mark.parametrize("megabytes", [140])
+def test_a_checkpoint_leaves_the_last_of_the_disk_to_others(
+    kernel_python: Path, tmp_path: Path, small_disk: tuple[str, ...]
+) -> None:
+    kernels = Kernels(kernel_python, tmp_path, within=small_disk)
+    save = ["save", str(kernels.checkpoints)]
+    left = f"import os; disk = os.statvfs({str(kernels.checkpoints)!r}); print(disk.f_bavail * disk.f_frsize >> 20)"
+    _, first, _, failed, look = kernels.run(
+        ["cell", "import numpy as np; big = np.arange(8_000_000)"],
+        [*save, 1],
+        ["cell", "more = np.arange(9_200_000)"],  # 70 MiB, for which there would be room: 79 are left.
+        [*save, 2],
+        ["cell", left],
+    )
+    assert (first["error"], failed["error"]) == ("", "The state was not saved: No space left on device.")
+    assert int(look["printed"]) > 70

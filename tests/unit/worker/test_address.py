@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -95,3 +97,14 @@ def test_a_directory_for_sockets_that_cannot_be_made_stops_the_start(tmp_path: P
     settings = replace(Settings(), workspaces=str(tmp_path), runtime_dir="/proc/no")
     with pytest.raises(SettingsError, match="OUTLAST_RUNTIME_DIR=/proc/no cannot be made"):
         settings.demand_places()
+
+
+def test_a_kernel_that_gives_no_handles_for_processes_stops_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(_: int) -> int:
+        raise OSError(errno.ENOSYS, "Function not implemented")
+
+    monkeypatch.setattr(os, "pidfd_open", gone)
+    with pytest.raises(SettingsError, match=r"no handles for processes \(Function not implemented\); use 5.3 or newer"):
+        replace(Settings(), workspaces=str(tmp_path), runtime_dir=str(tmp_path)).demand_places()

@@ -6,9 +6,11 @@ database in HOME, no TCP port, bounded messages, and sending that waits for the 
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -18,6 +20,7 @@ from tornado.ioloop import IOLoop
 from traitlets import default
 from traitlets.config import Config
 
+from . import fonts, installers
 from .kernel import Kernel
 from .session import BoundedSession
 from .streams import ForkPipeThread
@@ -46,6 +49,13 @@ class Application(IPKernelApp):
         config.InteractiveShellApp.exec_PYTHONSTARTUP = False
         self.update_config(config)
 
+    def init_path(self) -> None:
+        """Have cells import what they have written into their directory, unlike the base class under `-I`.
+
+        Last of all, and not first as elsewhere: a file that is named like a package must not become the kernel's own.
+        """
+        sys.path.append("")
+
     def init_iopub(self, context: Any) -> None:
         """As the base class does, with sending that waits and with a Unix socket for forked children."""
         self.iopub_socket = context.socket(zmq.XPUB)
@@ -72,6 +82,7 @@ class Application(IPKernelApp):
             return loaded[0]
 
         self.kernel.load_state = load_state
+        installers.register(self.kernel.shell)
 
     def initialize(self, argv: list[str] | None = None) -> None:
         """As the base class does, without the colours that it asks every child process for."""
@@ -79,6 +90,9 @@ class Application(IPKernelApp):
         for name in ("FORCE_COLOR", "CLICOLOR", "CLICOLOR_FORCE"):
             os.environ.pop(name, None)
         os.environ["TERM"] = "dumb"
+        _shorten_paths_of_sockets(self.connection_file)
+        installers.place()
+        fonts.place()
         # Now, not with the first save: what a cell changes is told by what was there before the first cell.
         self._of_state(lambda state: state)
 
@@ -96,3 +110,14 @@ class Application(IPKernelApp):
         except Exception as error:
             # Not fatal here: the save says the same to somebody who listens.
             print(f"outlast_state cannot be imported: {error}", file=sys.__stderr__)
+
+
+def _shorten_paths_of_sockets(connection_file: str) -> None:
+    """Have multiprocessing make its sockets in TMPDIR by the short way that lies beside the kernel's own."""
+    short = Path(connection_file).parent / "t"
+    try:
+        (short / ".mp").mkdir(exist_ok=True)
+    except OSError:
+        return
+    # Children inherit it. There is no other way to say this than where multiprocessing keeps it.
+    multiprocessing.current_process()._config["tempdir"] = str(short / ".mp")  # type: ignore[attr-defined]  # not in its types

@@ -23,6 +23,7 @@ from ipykernel.zmqshell import ZMQInteractiveShell
 from IPython.core.error import StdinNotImplementedError  # what IPython raises where nobody can be asked
 from traitlets import Type
 
+from .hints import hint
 from .programs import NoProgram, run_javascript, run_shell
 from .shell_state import ShellState
 
@@ -46,6 +47,10 @@ class Shell(ZMQInteractiveShell):
     @contextlib.contextmanager
     def _tee(self, channel: str) -> Iterator[None]:
         yield
+
+    def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
+        said = hint(evalue)
+        super()._showtraceback(etype, evalue, [*stb, said] if said else stb)
 
     def ask_exit(self) -> None:
         """Say that nothing ends."""

@@ -2,8 +2,8 @@
 
 What one shell cell leaves for the next is `shell_state`'s part; a JavaScript cell leaves nothing.
 
-The code never passes through a command line that another shell would read again: it is an argument (`bash -c`)
-or the program's standard input (`node -`). What a program leaves running in the background keeps running until
+The code is never in a command line, which every user of the machine can read: bash takes it from a file in memory, node
+from its standard input. What a program leaves running in the background keeps running until
 the kernel ends; its later output is dropped.
 """
 
@@ -13,22 +13,22 @@ import codecs
 import contextlib
 import importlib.util
 import os
+import resource
 import select
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 from .shell_state import ShellState
 
-#: A single argument of execve may have 128 KiB; longer shell code goes through a file.
-_ARGUMENT_BYTES = 100_000
 #: Seconds that an interrupted program has to end before it is killed.
 _GRACE_SECONDS = 2.0
+#: Runs the words that follow under the hard limit of memory.
+_WITHOUT_SOFT_LIMIT = ("sh", "-c", 'ulimit -S -d "$(ulimit -H -d)"; exec "$0" "$@"')
 #: Reads of 64 KiB after a program's end: more than a pipe holds.
 _LAST_READS = 17
 
@@ -58,31 +58,38 @@ def run_shell(code: str, state: ShellState) -> int:
     Raises NoProgram, and KeyboardInterrupt once the interrupted program and its process group are gone.
     """
     try:
-        with _command(code) as argv, state.cell() as cell:
-            cell.status = _run(argv, None, cell.directory, cell.environment)
+        with state.cell() as cell, _in_memory(cell.first + code) as script:
+            # As `bash -c` in all but a `+` more before each line of a trace.
+            argv = ["bash", "-c", rf'\builtin eval "$(</dev/fd/{script})" {script}<&-']
+            cell.status = _run(argv, None, cell.directory, cell.environment, script)
     except OSError as error:
         raise NoProgram(f"The shell cell could not be run ({error.strerror}); use another language.") from None
     return cell.status
 
 
 @contextlib.contextmanager
-def _command(code: str) -> Iterator[list[str]]:
-    """The words that start bash on this code."""
-    if len(code.encode("utf-8", "replace")) <= _ARGUMENT_BYTES and "\0" not in code:
-        yield ["bash", "-c", code]
-        return
-    with tempfile.NamedTemporaryFile("w", suffix=".sh", errors="replace") as script:
-        script.write(code)
-        script.flush()
-        yield ["bash", script.name]
+def _in_memory(code: str) -> Iterator[int]:
+    """A descriptor of a file that is nowhere but in memory and holds this code."""
+    with open(os.memfd_create("cell"), "wb") as file:
+        file.write(code.encode("utf-8", "replace"))
+        file.flush()
+        yield file.fileno()
 
 
 def run_javascript(code: str, node: str, directory: str) -> int:
     """Run one JavaScript cell in `directory`, as `run_shell` does."""
-    return _run([find_node(node), "-"], code, directory, dict(os.environ))
+    return _run([*_WITHOUT_SOFT_LIMIT, find_node(node), "-"], code, directory, os.environ | _bounded_heap())
 
 
-def _run(argv: list[str], stdin: str | None, directory: str, environment: dict[str, str]) -> int:
+def _bounded_heap() -> dict[str, str]:
+    """What bounds node's memory in place of the soft limit, which counts what V8 maps for each thread: 512 MiB."""
+    soft = resource.getrlimit(resource.RLIMIT_DATA)[0]
+    if soft == resource.RLIM_INFINITY or "--max-old-space-size" in os.environ.get("NODE_OPTIONS", ""):
+        return {}
+    return {"NODE_OPTIONS": f"{os.environ.get('NODE_OPTIONS', '')} --max-old-space-size={soft >> 20}".strip()}
+
+
+def _run(argv: list[str], stdin: str | None, directory: str, environment: dict[str, str], *kept: int) -> int:
     read_end, write_end = os.pipe2(os.O_CLOEXEC)
     try:
         # A process group of its own, so that an interrupt reaches the program and what it started.
@@ -94,6 +101,7 @@ def _run(argv: list[str], stdin: str | None, directory: str, environment: dict[s
             stdout=write_end,
             stderr=write_end,
             process_group=0,
+            pass_fds=kept,
         )
     except OSError as error:
         os.close(read_end)

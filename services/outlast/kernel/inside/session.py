@@ -8,11 +8,12 @@ too large become a sentence, and texts of errors are cut.
 from __future__ import annotations
 
 import base64
+import json
 from typing import Any
 
 from jupyter_client.session import Session
 
-#: Bytes of one representation of a displayed object; above it the object is not shown.
+#: Bytes of all representations of a displayed object together, as they are sent; what would be over is not shown.
 DISPLAY_BYTES = 4 * 1024 * 1024
 #: Characters of one text in an error or a reply.
 TEXT_CHARS = 64 * 1024
@@ -31,18 +32,32 @@ def bounded_display(data: dict[str, Any]) -> dict[str, Any]:
     """The representations of a displayed object without the oversized ones, which a text names instead."""
     kept: dict[str, Any] = {}
     refused: list[str] = []
-    for kind, value in data.items():
+    total = 0
+    # A picture before all, and text before what nobody here looks at.
+    for kind in sorted(data, key=lambda kind: (not kind.startswith("image/"), kind != "text/plain")):
+        value = data[kind]
         if isinstance(value, bytes):
             value = base64.b64encode(value).decode("ascii")
-        size = len(value) if isinstance(value, str) else len(repr(value))
-        if size > DISPLAY_BYTES:
+        if not isinstance(value, str):
+            continue  # What draws itself with a script: nobody here runs it, and there is a text beside it.
+        value = encodable(value)
+        size = _sent_bytes(value)
+        if total + size > DISPLAY_BYTES:
             refused.append(f"{kind} of {size / 1048576:.1f} MiB")
         else:
-            kept[kind] = encodable(value) if isinstance(value, str) else value
+            kept[kind] = value
+            total += size
     if refused and not any(kind.startswith("image/") for kind in kept):
         note = f"[not shown, larger than {DISPLAY_BYTES // 1048576} MiB: {', '.join(refused)}]"
         kept["text/plain"] = f"{kept['text/plain']}\n{note}" if "text/plain" in kept else note
     return kept
+
+
+def _sent_bytes(text: str) -> int:
+    """Bytes of a text in a message: a control character alone may take six."""
+    if len(text) < DISPLAY_BYTES // 64:
+        return 6 * len(text)
+    return len(json.dumps(text, ensure_ascii=False).encode("utf-8", "replace"))
 
 
 def bounded(value: Any) -> Any:

@@ -28,6 +28,9 @@ from . import bash
 #: Characters that a state may have.
 LIMIT = 1 << 20
 
+#: Set only once bash has read the cell's code, so that the reading is not traced.
+_traced = "set -o xtrace"
+
 #: Options under which a shell would run nothing of the next cell, or only its first command, or in process groups that
 #: an interrupt does not reach.
 _crippling = ("set -o noexec", "set -o onecmd", "set -o monitor")
@@ -38,6 +41,8 @@ class ShellCell:
 
     def __init__(self, directory: str, environment: dict[str, str]) -> None:
         self.directory, self.environment = directory, environment
+        #: What is to stand before its code, on the same line.
+        self.first = ""
         #: Its exit status, once it has ended; negative for a signal.
         self.status: int | None = None
 
@@ -81,10 +86,12 @@ class ShellState:
             return
         try:
             try:
-                environment |= bash.write_prologue(place, environment.get("BASH_ENV"), self._changes)
+                environment |= bash.write_prologue(place, environment.get("BASH_ENV"), _untraced(self._changes))
             except OSError as error:
                 self.notes.append(f"[this cell ran without what earlier shell cells had set: {error.strerror}]")
             cell = ShellCell(self._directory, environment)
+            if _traced in self._changes.get(("set", ""), "").splitlines():
+                cell.first = "set -x; "
             yield cell
             if cell.status is not None and cell.status >= 0:
                 self._learn(place, cell.status)
@@ -115,6 +122,13 @@ class ShellState:
 def _changed_options(before: str, now: str, status: int) -> str:
     unwanted = {*before.splitlines(), *_crippling, *(("set -o errexit",) if status else ())}
     return "\n".join(line for line in now.splitlines() if line not in unwanted)
+
+
+def _untraced(changes: bash.Listed) -> bash.Listed:
+    key = ("set", "")
+    if key not in changes:
+        return changes
+    return changes | {key: "\n".join(line for line in changes[key].splitlines() if line != _traced)}
 
 
 def _can_be_entered(directory: str) -> bool:

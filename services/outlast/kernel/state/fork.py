@@ -14,6 +14,7 @@ import contextvars
 import json
 import mmap
 import os
+import resource
 import select
 import signal
 import sys
@@ -138,6 +139,10 @@ def _child(work: Callable[[], Any], write_end: int) -> None:
     _makes_way_at = time.monotonic() + _short_seconds
     code = 1
     try:
+        # What a cell may use is not enough to pickle all of it, and the kernel's own part may be more.
+        with contextlib.suppress(ValueError, OSError):
+            hard = resource.getrlimit(resource.RLIMIT_DATA)[1]
+            resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
         # An interrupt is for the kernel, which then ends this process.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -165,7 +170,10 @@ def make_way() -> None:
     if _makes_way_at and time.monotonic() > _makes_way_at:
         _makes_way_at = 0.0
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _niceness)
+            thread = threading.get_native_id()
+            # Less than the kernel itself, whatever that has.
+            own = os.getpriority(os.PRIO_PROCESS, thread)
+            os.setpriority(os.PRIO_PROCESS, thread, min(19, own + _niceness))
 
 
 def _with_deep_stack(work: Callable[[], Any]) -> Any:

@@ -30,6 +30,10 @@ ALGORITHM = "sha256" if _fast is None else "xxh3_128"
 _mapped_bytes = 1 << 20
 #: Bytes from which on a content that was written is dropped from the page cache, where it would displace better things.
 _dropped_bytes = 64 << 20
+#: A checkpoint is no reason to take the last of a disk that others share: bytes that stay free, or a part of the disk.
+_spared_bytes, _spared_part = 576 << 20, 14
+#: Bytes after which that is looked at again.
+_looked_after_bytes = 16 << 20
 
 _name = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 _temporary = ".new-"
@@ -67,10 +71,18 @@ class NewObject:
         self._file: BinaryIO | None = os.fdopen(descriptor, "wb")
         self._digest = digester(ALGORITHM)
         self.bytes = 0
+        self._looked_at = 0
 
     def write(self, data: Any) -> None:
         """Add to it; OSError."""
         assert self._file is not None
+        size = memoryview(data).nbytes
+        if self.bytes + size >= self._looked_at + _looked_after_bytes:
+            self._looked_at = self.bytes + size
+            disk = os.fstatvfs(self._file.fileno())
+            spared = min(_spared_bytes, disk.f_blocks * disk.f_frsize // _spared_part)
+            if disk.f_bavail * disk.f_frsize - size < spared:
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         self._digest.update(data)
         self.bytes += self._file.write(data)
 
