@@ -15,7 +15,7 @@ from rich.console import Console
 
 from demo.generate import parse_size
 
-from . import containers, enqueue, kills, lines, recovery, state, takeovers, turn
+from . import attacks, containers, enqueue, kills, lines, recovery, sandbox, state, takeovers, turn
 from .figure import Options, Row
 from .table import as_json, show
 
@@ -28,6 +28,8 @@ FIGURES: dict[str, Callable[[Options], list[Row]]] = {
     "takeovers": takeovers.measure,
     "state": state.measure,
     "containers": containers.measure,
+    "sandbox": sandbox.measure,
+    "attacks": attacks.measure,
 }
 
 

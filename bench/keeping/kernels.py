@@ -54,7 +54,14 @@ def session(place: Path, python: Path, *, inputs: tuple[Path, ...] = (), patienc
     """A new kernel with the workspace at `place`, which stays; it finds the input files in its directory."""
     # A socket's path must be short.
     runtime = tempfile.mkdtemp(prefix="outlast-")
-    settings = Settings(workspaces=str(place.parent), runtime_dir=runtime, kernel_python=str(python), lease=30.0)
+    settings = Settings(
+        workspaces=str(place.parent),
+        runtime_dir=runtime,
+        kernel_python=str(python),
+        lease=30.0,
+        sandbox="reduced",
+        data=str(inputs[0].parent if inputs else place),
+    )
     workspace = Workspace.open(settings, place.name)
     workspace.link_inputs(inputs)
     stop = StopSignal()

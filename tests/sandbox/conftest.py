@@ -1,0 +1,30 @@
+"""The real stack, in whose worker container the cells run as an attempt runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.sandbox.cells import Cells
+from tests.stack.conftest import engine, scripted_stack, tiny_model
+from tests.stack.stack import Stack
+
+__all__ = ["engine", "scripted_stack", "tiny_model"]
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.timeout(1800))
+
+
+@pytest.fixture(scope="session")
+def cells(scripted_stack: Stack) -> Iterator[Cells]:
+    """Cells in the worker's own container, beside its workers."""
+    command = ["docker", "compose", "exec", "-T", "worker", "/opt/outlast/bin/python", "-c"]
+    with Cells(command, scripted_stack.directory) as running:
+        yield running
