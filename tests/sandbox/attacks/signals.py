@@ -113,8 +113,9 @@ for pid in targets:
             elif way == "a lease":
                 leased = os.open("leased", os.O_RDONLY | os.O_CREAT)
                 attempt(fcntl.fcntl, leased, F_SETSIG, number)
-                if attempt(fcntl.fcntl, leased, fcntl.F_SETLEASE, fcntl.F_RDLCK) is not None:
-                    attempt(fcntl.fcntl, leased, fcntl.F_SETOWN, pid)
+                # Until it is said to be another's, a lease is the caller's own: whom the signal then stops.
+                if (attempt(fcntl.fcntl, leased, fcntl.F_SETLEASE, fcntl.F_RDLCK) is not None
+                        and attempt(fcntl.fcntl, leased, fcntl.F_SETOWN, pid) is not None):
                     attempt(os.open, "leased", os.O_WRONLY | os.O_NONBLOCK)
                 os.close(leased)
             else:
