@@ -99,5 +99,8 @@ class Cells:
                 raise Gone("the process that ran the cells is gone")
             self._unread += data
         line, _, self._unread = self._unread.partition(b"\n")
-        answer: dict[str, Any] = json.loads(line)
+        try:
+            answer: dict[str, Any] = json.loads(line)
+        except ValueError:
+            raise Gone(f"the process that ran the cells is no longer who answers: {line[:200]!r}") from None
         return answer
