@@ -9,15 +9,16 @@ does not work.
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections import Counter
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from tests.sandbox.attacks import ATTACKS
 from tests.sandbox.case import Group
 from tests.sandbox.cells import DRIVER, Cells
-from tests.sandbox.judge import outcome_of, prepare
+from tests.sandbox.judge import UNSAID, outcome_of, prepare
 from tests.stack.stack import ROOT, Stack, docker, with_scripted_model
 
 from .figure import Beside, Options, Row
@@ -38,15 +39,15 @@ def measure(options: Options) -> list[Row]:
         stack.make("up")
         inside = ["docker", "compose", "exec", "-T", "worker", "/opt/outlast/bin/python", "-c"]
         ours = _run(lambda: Cells(inside, stack.directory), options, "Outlast")
-        usual = _run(lambda: Cells(_usual(stack), stack.directory, USUAL), options, "the usual way")
+        usual = _run(lambda: usual_cells(stack), options, "the usual way")
     return [
         Row(
             "attacks",
             f"attacks that succeed, of {len(ours)}",
-            Sample.of([sum(map(bool, ours.values()))]),
+            Sample.of([len(_won(ours))]),
             unit="count",
             goal=Goal(worst=0),
-            beside=(Beside("Open Interpreter in a container, one user", Sample.of([sum(map(bool, usual.values()))])),),
+            beside=(Beside("Open Interpreter in a container, one user", Sample.of([len(_won(usual))])),),
             violations=tuple(f"{name}: {what[:300]}" for name, what in ours.items() if what),
             notes=(_by_group("Outlast", ours), _by_group("the usual way", usual)),
             details={"Outlast": ours, "the usual way": usual},
@@ -54,7 +55,7 @@ def measure(options: Options) -> list[Row]:
     ]
 
 
-def _run(start: Callable[[], Cells], options: Options, what: str) -> dict[str, str]:
+def _run(start: Callable[[], AbstractContextManager[Cells]], options: Options, what: str) -> dict[str, str]:
     """What each attack got; a container that is gone is started anew."""
     found: dict[str, str] = {}
     chosen = ATTACKS[:: 10 if options.quick else 1]
@@ -73,26 +74,36 @@ def _run(start: Callable[[], Cells], options: Options, what: str) -> dict[str, s
             elif said:
                 prepare(cells)
             if number % 20 == 0:
-                options.say(f"attacks: {what}: {number} of {len(chosen)}, {sum(map(bool, found.values()))} succeeded")
+                options.say(f"attacks: {what}: {number} of {len(chosen)}, {len(_won(found))} succeeded")
     return found
 
 
 def _by_group(what: str, found: dict[str, str]) -> str:
-    all_: Counter[str] = Counter()
-    won: Counter[str] = Counter()
-    for name, said in found.items():
-        group = name.partition(":")[0]
-        all_[group] += 1
-        won[group] += bool(said)
-    return f"{what}: " + ", ".join(f"{group} {won[group]} of {count}" for group, count in all_.items())
+    all_, won = (Counter(name.partition(":")[0] for name in names) for names in (found, _won(found)))
+    off = sum(said.startswith(UNSAID) for said in found.values())
+    groups = ", ".join(f"{group} {won[group]} of {count}" for group, count in all_.items())
+    return f"{what}: {groups}" + (f"; {off} broke off, having looked for what is not there" if off else "")
 
 
-def _usual(stack: Stack) -> list[str]:
+def _won(found: dict[str, str]) -> list[str]:
+    """The attacks that got something; one that broke off got nothing."""
+    return [name for name, said in found.items() if said and not said.startswith(UNSAID)]
+
+
+@contextmanager
+def usual_cells(stack: Stack) -> Iterator[Cells]:
+    """The usual way, in a container beside the stack; gone at the end, whatever has become of its processes."""
     secrets = stack.directory / "secrets"
     password = (secrets / "redis_worker").read_text(encoding="utf-8").strip()
-    return [
-        *("docker", "run", "--rm", "--init", "--interactive", "--network", f"{stack.project}_inside"),
+    name = f"{stack.project}-usual-{os.urandom(3).hex()}"
+    command = [
+        *("docker", "run", "--name", name, "--rm", "--init", "--interactive", "--network", f"{stack.project}_inside"),
         *("--memory", "3g", "--pids-limit", "2048", "--volume", f"{secrets}:/run/secrets:ro"),
         *("--env", "TMPDIR=/tmp", "--env", f"REDIS_URL=redis://worker:{password}@redis:6379/0"),
         *(stack.inspect(stack.containers("worker")[0])["Image"], "python", "-c"),
     ]
+    with Cells(command, stack.directory, USUAL) as cells:
+        try:
+            yield cells
+        finally:
+            docker("rm", "--force", name, check=False)

@@ -21,6 +21,7 @@ import psutil
 from outlast.log.project import Projection
 from outlast.log.records import Record, RecordId
 from outlast.log.redis_log import connect
+from tests import warm
 from tests.observer import PATIENCE, Observer
 from tests.redis_server import RedisServer
 from tests.scripted_model import Script, ScriptedModel
@@ -40,6 +41,7 @@ class Fleet(Observer):
         workers: int = 2,
         environment: Mapping[str, str] | None = None,
         server: RedisServer | None = None,
+        warm_workers: bool = False,
     ) -> None:
         self.directory = directory
         self._script, self._count = script, workers
@@ -47,8 +49,10 @@ class Fleet(Observer):
         self._kernel_python = kernel_python
         self._extra = dict(environment or {})
         self._given_server = server
+        #: Whether workers are forked from one that has imported everything.
+        self._warm_workers = warm_workers
         self._stack = ExitStack()
-        self.workers: dict[str, subprocess.Popen[bytes]] = {}
+        self.workers: dict[str, warm.Running] = {}
 
     def __enter__(self) -> Self:
         for path in (self.directory / "redis", self.workspaces, self.data):
@@ -88,17 +92,21 @@ class Fleet(Observer):
             **self._extra,
         }
 
-    def start_worker(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+    def start_worker(self, name: str, *arguments: str) -> warm.Running:
         """Start a worker; its output goes to `<name>.log` in the directory."""
-        command = ["-m", "rq.cli", "worker", "--worker-class", "outlast.queue.Worker", "--name", name, *arguments]
-        with (self.directory / f"{name}.log").open("ab") as log:
+        words = ["worker", "--worker-class", "outlast.queue.Worker", "--name", name, *arguments]
+        log = self.directory / f"{name}.log"
+        if self._warm_workers:
+            self.workers[name] = warm.start(words, self.environment, self.directory, log)
+            return self.workers[name]
+        with log.open("ab") as out:
             self.workers[name] = subprocess.Popen(
-                [sys.executable, *command],
+                [sys.executable, "-m", "rq.cli", *words],
                 env=self.environment,
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=out,
+                stderr=out,
             )
         return self.workers[name]
 
@@ -135,7 +143,7 @@ class Fleet(Observer):
         psutil.wait_procs(victims, timeout=PATIENCE)
 
     @staticmethod
-    def tree_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    def tree_of(process: warm.Running) -> list[psutil.Process]:
         """As `tree`, for a process that may be gone."""
         try:
             root = psutil.Process(process.pid)

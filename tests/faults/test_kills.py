@@ -23,7 +23,9 @@ Start = Callable[..., Fleet]
 def start(tmp_path: Path, kernel_python: Path) -> Iterator[Start]:
     """Starts a fleet that ends with the test."""
     with ExitStack() as stack:
-        yield lambda replies, **options: stack.enter_context(Fleet(tmp_path, replies, kernel_python, **options))
+        yield lambda replies, **options: stack.enter_context(
+            Fleet(tmp_path, replies, kernel_python, warm_workers=True, **options)
+        )
 
 
 THREE = script(

@@ -34,7 +34,9 @@ UNHURRIED_NEXT = {"text": " ".join(f"word{number}" for number in range(100)) + f
 def start(tmp_path: Path, kernel_python: Path) -> Iterator[Start]:
     """Starts a fleet that ends with the test."""
     with ExitStack() as stack:
-        yield lambda replies, **options: stack.enter_context(Fleet(tmp_path, replies, kernel_python, **options))
+        yield lambda replies, **options: stack.enter_context(
+            Fleet(tmp_path, replies, kernel_python, warm_workers=True, **options)
+        )
 
 
 def during(kind: str, cells: int = 1) -> Callable[[Projection, Record], bool]:

@@ -23,7 +23,7 @@ OPENED = r.SessionOpened("go", system_message="You write code.", empty_output_te
 def start(tmp_path: Path, kernel_python: Path) -> Iterator[Start]:
     """Starts a fleet without a worker that ends with the test."""
     with ExitStack() as stack:
-        yield lambda replies: stack.enter_context(Fleet(tmp_path, replies, kernel_python, workers=0))
+        yield lambda replies: stack.enter_context(Fleet(tmp_path, replies, kernel_python, workers=0, warm_workers=True))
 
 
 def replied(text: str) -> r.ReplyFinished:

@@ -6,6 +6,9 @@ from tests.sandbox.attacks.toolkit import BYSTANDER, FILE_SECRET, SETUP, SHELL_S
 from tests.sandbox.case import BREACH, HELD, Attack
 from tests.sandbox.cells import Cells, Gone, Outcome
 
+#: How a finding begins where the cell broke off before its verdict: a fault of the suite, and nobody's success.
+UNSAID = "it did not say what it got"
+
 
 def prepare(cells: Cells) -> None:
     """Give another session something to lose, unless it has it."""
@@ -32,7 +35,7 @@ def succeeded(cells: Cells, session: str, attack: Attack) -> str:
     if got:
         return got
     if HELD not in outcome.output and not attack.may_end:
-        return f"it did not say what it got: {outcome}"
+        return f"{UNSAID}: {outcome}"
     mine = cells.run(session, "print(6 * 7)")
     if mine.status in ("died", "ended"):
         # An attempt runs the cell again in a new kernel, and a worker that lost its attempt begins another.

@@ -28,6 +28,8 @@ def _prepare() -> None:
     place.mkdir(parents=True, exist_ok=True)
     argv = [PYTHON, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     (place / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Python", "language": "python"}))
+    # Or else a language model is asked what a person would type, whenever a cell is silent for 15 seconds.
+    os.environ["INTERPRETER_TERMINAL_INPUT_PATIENCE"] = "86400"
     os.environ["JUPYTER_PATH"] = str(place.parent.parent)
     os.environ["PATH"] = f"/opt/kernel/bin:{os.environ['PATH']}"
 
@@ -90,14 +92,21 @@ def main() -> None:
     """Serve until the end of the input."""
     _prepare()
     sessions = Sessions()
-    print(json.dumps({"pid": os.getpid(), "layers": []}), flush=True)
+    # What Open Interpreter prints for people is no answer.
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)
+
+    def say(answer: dict[str, Any]) -> None:
+        print(json.dumps(answer), file=answers, flush=True)
+
+    say({"pid": os.getpid(), "layers": []})
     for line in sys.stdin:
         asked = json.loads(line)
         if asked.pop("close", False):
             sessions.close(asked["session"])
-            print(json.dumps({"status": "closed"}), flush=True)
+            say({"status": "closed"})
         else:
-            print(json.dumps(sessions.run(**asked)), flush=True)
+            say(sessions.run(**asked))
 
 
 if __name__ == "__main__":

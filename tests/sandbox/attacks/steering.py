@@ -14,7 +14,7 @@ _SIGNALS = Group.SIGNALS
 TARGETS = r"""
 guardian, kernel, _ = bystander()
 targets = sorted(others(), key=lambda pid: (pid not in (kernel, guardian), pid == 1, pid))
-programs = ("guardian.py", "boot.py", "outlast.supervisor", "rq.cli", "Runs cells")
+programs = ("guardian.py", "boot.py", "outlast.supervisor", "rq.cli", "Runs cells", "ipykernel", "The usual way")
 lasting = {pid for pid, words in others().items() if pid == 1 or any(name in " ".join(words) for name in programs)}
 def is_hit(pid):
     "Whether it has stopped, or has ended although nothing but a blow ends it."

@@ -123,7 +123,7 @@ def threads(pid):
 def own_sockets():
     "The directory of this kernel's sockets."
     words = read("/proc/self/cmdline").decode().split("\0")
-    return os.path.dirname(next(word for word in words if word.endswith("connection.json")))
+    return os.path.dirname(next(word for word in words if word.endswith(".json")))
 
 def bystander():
     "Of the other session: its guardian's and its kernel's process id, and what the guardian was told."
@@ -133,6 +133,12 @@ def bystander():
                 told = json.loads(word)
                 kernels = [each for each in others() if int(fields(each)[1]) == pid]
                 return pid, (kernels or [pid])[0], told
+    # In the usual way there is no guardian, and a kernel is known by where it works.
+    for pid in others():
+        with contextlib.suppress(OSError):
+            root, slash, here = os.readlink(f"/proc/{pid}/cwd").rpartition("/")
+            if here == "files" and root.endswith("/bystander"):
+                return int(fields(pid)[1]), pid, {"root": root, "runtime": "/tmp", "sandbox": {"uid": 0}}
     raise AssertionError("no other session runs here")
 
 def limit(pid, kind, *wanted):
