@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Self
 
 import psutil
+from click.testing import CliRunner
+from rq.cli.cli import main as rq
 
 from outlast.log.project import Projection
 from outlast.log.records import Record, RecordId
@@ -123,10 +125,11 @@ class Fleet(Observer):
         )
 
     def enqueue(self, session: str, prompt: str = "go", *options: str) -> None:
-        """`rq enqueue outlast.run prompt=… --job-id <session>`."""
-        done = self.rq("enqueue", "--job-id", session, "outlast.run", f"prompt={prompt}", *options)
-        if done.returncode:
-            raise AssertionError(done.stderr)
+        """`rq enqueue outlast.run prompt=… --job-id <session>`: the command itself, without the start of a Python."""
+        words = ["enqueue", "--url", self.redis.client_url, "--job-id", session]
+        done = CliRunner().invoke(rq, [*words, "outlast.run", f"prompt={prompt}", *options])
+        if done.exit_code:
+            raise AssertionError(f"{done.output}{done.exception or ''}")
 
     def tree(self, worker: str) -> list[psutil.Process]:
         """The worker's process, its child, the guardian and the kernel with all that it started."""
