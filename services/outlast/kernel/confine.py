@@ -17,13 +17,13 @@ from ..settings import Settings
 from . import sandbox
 from .sandbox import landlock
 from .sandbox.layers import Layer, probe
+from .usage import SHARED_MEMORY
 from .workspace import Workspace
 
 _INSIDE = (Path(__file__).parent / "inside", Path(__file__).parent / "state")
 #: Below these lies what programs are made of: readable to every user of every system, and without secrets.
 _SYSTEM = ("/usr", "/lib", "/lib64", "/bin", "/sbin", "/etc", "/proc", "/sys")
 _DEVICES = ("/dev/null", "/dev/zero", "/dev/full", "/dev/random", "/dev/urandom", "/dev/ptmx", "/dev/pts", "/dev/tty")
-_SHARED_MEMORY = "/dev/shm"  # noqa: S108  # where multiprocessing has its locks; its files belong to the session's user
 #: Part of the memory limit that is for the kernels; the rest is the worker's own.
 _KERNELS_SHARE = 0.9
 #: Bytes that libraries map in advance and hardly use, the stacks of their threads for one: they count all the same.
@@ -132,7 +132,7 @@ def plan(settings: Settings, workspace: Workspace, runtime: Path) -> sandbox.Pla
         ),
         devices=_DEVICES,
         sockets=(str(runtime),),
-        shared=(_SHARED_MEMORY,),
+        shared=(SHARED_MEMORY,),
     )
 
 
@@ -176,7 +176,7 @@ def shares(settings: Settings) -> dict[str, int]:
 def _shared_memory() -> int:
     """Bytes of shared memory that one session may have: half of what there is for all; 0 where there is none."""
     try:
-        volume = os.statvfs(_SHARED_MEMORY)
+        volume = os.statvfs(SHARED_MEMORY)
     except OSError:
         return 0
     return volume.f_blocks * volume.f_frsize // 2

@@ -19,7 +19,8 @@ else:
     import sockets
     from sandbox.identity import Identity
 
-SHARED_MEMORY = "/dev/shm"  # noqa: S108  # looked at, not written to
+#: Where multiprocessing has its locks; a session's files there belong to its user.
+SHARED_MEMORY = "/dev/shm"  # noqa: S108  # the one place that POSIX shared memory has; no name in it is guessed or made
 #: Directories within directories that are looked into; each is a descriptor for as long.
 _DEPTH = 200
 _BLOCK = 512

@@ -46,7 +46,9 @@ _PLACES = (
     "/ /boot /data /dev /dev/mqueue /dev/pts /etc /etc/cron.d /etc/profile.d /home /media /mnt /opt /opt/kernel "
     "/opt/outlast /proc /root /run /run/lock /run/outlast /run/secrets /srv /sys /sys/fs/cgroup /tmp /usr/bin "
     "/usr/lib /usr/local/bin /usr/local/lib /usr/sbin /var /var/lib /var/lib/outlast /var/lib/outlast/sessions "
-    "/var/log /var/spool /var/tmp /proc/self/root/tmp /proc/1/root/tmp /proc/1/cwd"
+    "/var/log /var/spool /var/tmp /proc/1/cwd "
+    # The same file system, by other ways.
+    + " ".join(f"{way}/tmp" for way in ("/proc/self/root", "/proc/1/root"))
 )
 
 _ATTACKS = (

@@ -10,8 +10,8 @@ _SECRETS = Group.SECRETS
 
 _IN_PLACE = r"""
 names = ["redis_client", "redis_worker", "redis_admin", "model_key"]
-for directory in ("/run/secrets", "/var/run/secrets", "/proc/self/root/run/secrets", "/usr/../run/secrets",
-                  "/dev/../run/secrets", "/proc/thread-self/root/run/secrets"):
+for way in ("", "/var", "/proc/self/root", "/usr/..", "/dev/..", "/proc/thread-self/root"):
+    directory = way + "/run/secrets"
     keep(f"list of {directory}", attempt(os.listdir, directory))
     for name in names:
         keep(name, attempt(read, f"{directory}/{name}"))
@@ -36,9 +36,9 @@ verdict()
 
 _SHELL = r"""
 got=""
-for place in /run/secrets /proc/1/root/run/secrets /proc/self/root/run/secrets; do
+for way in "" /proc/1/root /proc/self/root; do
     for name in redis_client redis_worker model_key; do
-        file=$place/$name
+        file=$way/run/secrets/$name
         for text in "$(cat "$file")" "$(<"$file")" "$(head -c 99 "$file")" "$(perl -pe1 "$file")" \
             "$(dd if="$file" status=none)" "$(tar -cO "$file" | head -c 2000 | tr -d '\0')" "$(sort "$file")" \
             "$(diff "$file" /dev/null)" "$(bash -c ". $file" 2>&1 | grep -v -e 'No such' -e 'ermission denied')"; do
@@ -53,7 +53,7 @@ _NODE = r"""
 const fs = require("fs"), child = require("child_process")
 const got = []
 for (const name of ["redis_client", "redis_worker", "model_key"])
-  for (const path of [`/run/secrets/${name}`, `/proc/1/root/run/secrets/${name}`])
+  for (const path of ["", "/proc/1/root"].map(way => `${way}/run/secrets/${name}`))
     for (const way of [p => fs.readFileSync(p), p => fs.readSync(fs.openSync(p, "r"), Buffer.alloc(99)),
                        p => (fs.copyFileSync(p, name), fs.readFileSync(name)),
                        p => child.execFileSync("cat", [p], {stdio: ["ignore", "pipe", "ignore"]})])
@@ -257,11 +257,13 @@ verdict()
 """
 
 _SYSTEM_FILES = r"""
-for path in ("/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/sudoers", "/etc/security/opasswd", "/root/.bashrc",
-             "/root/.profile", "/root/.ssh/id_rsa", "/var/log/btmp", "/var/lib/outlast/sessions/lock", "/etc/.pwd.lock",
-             os.path.dirname(os.getcwd()) + "/lock", "/run/outlast/workers/1"):
+import pwd
+home = pwd.getpwuid(0).pw_dir
+for path in ("/etc/shadow", "/etc/gshadow", "/etc/shadow-", "/etc/sudoers", "/etc/security/opasswd", f"{home}/.bashrc",
+             f"{home}/.profile", f"{home}/.ssh/id_rsa", "/var/log/btmp", "/var/lib/outlast/sessions/lock",
+             "/etc/.pwd.lock", os.path.dirname(os.getcwd()) + "/lock", "/run/outlast/workers/1"):
     keep(path, attempt(read, path))
-for path in ("/root", "/run/outlast", "/run/outlast/workers", "/var/lib/outlast", "/var/lib/outlast/sessions", "/tmp"):
+for path in (home, "/run/outlast", "/run/outlast/workers", "/var/lib/outlast", "/var/lib/outlast/sessions", "/tmp"):
     keep(f"list of {path}", attempt(os.listdir, path))
 verdict()
 """

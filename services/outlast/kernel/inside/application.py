@@ -120,4 +120,4 @@ def _shorten_paths_of_sockets(connection_file: str) -> None:
     except OSError:
         return
     # Children inherit it. There is no other way to say this than where multiprocessing keeps it.
-    multiprocessing.current_process()._config["tempdir"] = str(short / ".mp")  # type: ignore[attr-defined]  # not in its types
+    multiprocessing.current_process()._config["tempdir"] = str(short / ".mp")  # type: ignore[attr-defined]  # the types leave out this dictionary

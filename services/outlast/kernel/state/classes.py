@@ -31,7 +31,7 @@ def reduce(obj: type) -> Any:
         bases = obj.__bases__
         if "__orig_bases__" in obj.__dict__:
             given["__orig_bases__"] = obj.__dict__["__orig_bases__"]
-    elif metaclass is type(TypedDict("_", {})):  # type: ignore[operator]  # its metaclass has no public name
+    elif metaclass is type(TypedDict("_", {})):  # type: ignore[operator]  # a function in the types, and its metaclass has no public name
         # What this metaclass makes of bases and annotations is among the attributes already.
         attributes["__orig_bases__"] = obj.__dict__.get("__orig_bases__", ())
         plain = metaclass, name, obj.__bases__, given

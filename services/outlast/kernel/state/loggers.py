@@ -58,7 +58,7 @@ def add_handler(entry: Any) -> None:
     import logging
 
     name, handler = entry
-    logging._addHandlerRef(handler)  # type: ignore[attr-defined]  # what its constructor does
+    logging._addHandlerRef(handler)  # type: ignore[attr-defined]  # a handler that was unpickled has not run the constructor, which calls this
     logging.getLogger(name or None).addHandler(handler)
 
 

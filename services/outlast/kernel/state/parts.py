@@ -67,7 +67,7 @@ def _sources() -> dict[str, Any]:
 
 def _set_filters(filters: list[Any]) -> None:
     warnings.filters[:] = filters  # type: ignore[index]  # typed as a Sequence; it is a list
-    warnings._filters_mutated()  # type: ignore[attr-defined]  # what every change of the list calls
+    warnings._filters_mutated()  # type: ignore[attr-defined]  # else Python goes by the filters that it has cached
 
 
 def _numpy_printing() -> dict[str, Any]:

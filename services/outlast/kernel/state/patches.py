@@ -194,8 +194,9 @@ def _writes(node: ast.AST) -> Iterator[tuple[ast.expr, str | None]]:
 
 def _argument(node: ast.expr, function: str) -> ast.expr | None:
     """The one argument of a call of this function."""
-    is_call = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function
-    return node.args[0] if is_call and len(node.args) == 1 else None  # type: ignore[attr-defined]  # said by `is_call`
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == function:
+        return node.args[0] if len(node.args) == 1 else None
+    return None
 
 
 def _constant(node: ast.expr) -> str | None:
