@@ -19,8 +19,8 @@ from pathlib import Path
 
 from rq.job import Job
 
+from outlast.drill.scripted_model import Arrival, ScriptedModel
 from tests.fleet import Fleet
-from tests.scripted_model import Arrival, ScriptedModel
 
 from .figure import Beside, Options, Row
 from .outlast_jobs import enqueue, wait_until_idle

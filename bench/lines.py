@@ -15,8 +15,8 @@ from pathlib import Path
 from jupyter_client.blocking.client import BlockingKernelClient
 from jupyter_client.manager import KernelManager
 
+from outlast.drill.scripted_model import Arrival, ScriptedModel
 from tests.fleet import Fleet
-from tests.scripted_model import Arrival, ScriptedModel
 
 from . import stock_interpreter
 from .figure import MEASURED, Beside, Options, Row

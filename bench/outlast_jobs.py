@@ -8,11 +8,10 @@ from typing import Any
 import redis
 from rq import Queue
 
+from outlast.drill.ledger import second_runs
 from outlast.queue import keys
 from tests.fleet import Fleet
 from tests.observer import PATIENCE, NeverHappened
-
-from .ledger import second_runs
 
 #: File in a session's directory that every cell begins by appending its number to.
 RAN = "ran.txt"

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from outlast.drill.scripted_model import Arrival, ScriptedModel
 from tests.fleet import Fleet
-from tests.scripted_model import Arrival, ScriptedModel
 
 from . import stock_interpreter
 from .figure import Beside, Options, Row

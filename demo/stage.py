@@ -101,7 +101,7 @@ class Stage:
     def start_model(self) -> None:
         """Start the scripted model server."""
         port_file = self.directory / "model.port"
-        program = ROOT / "tests/scripted_model.py"
+        program = ROOT / "services/outlast/drill/scripted_model.py"
         command = [sys.executable, str(program), str(self._script), "--port-file", str(port_file)]
         process = self._start("model", command, {})
         self._others.append(process)

@@ -11,7 +11,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
@@ -20,13 +20,13 @@ import psutil
 from click.testing import CliRunner
 from rq.cli.cli import main as rq
 
+from outlast.drill.scripted_model import Script, ScriptedModel
 from outlast.log.project import Projection
 from outlast.log.records import Record, RecordId
 from outlast.log.redis_log import connect
 from tests import warm
 from tests.observer import PATIENCE, Observer
 from tests.redis_server import RedisServer
-from tests.scripted_model import Script, ScriptedModel
 
 ROOT = Path(__file__).parent.parent
 
@@ -44,6 +44,7 @@ class Fleet(Observer):
         environment: Mapping[str, str] | None = None,
         server: RedisServer | None = None,
         warm_workers: bool = False,
+        worker_class: str = "outlast.queue.Worker",
     ) -> None:
         self.directory = directory
         self._script, self._count = script, workers
@@ -53,6 +54,7 @@ class Fleet(Observer):
         self._given_server = server
         #: Whether workers are forked from one that has imported everything.
         self._warm_workers = warm_workers
+        self._worker_class = worker_class
         self._stack = ExitStack()
         self.workers: dict[str, warm.Running] = {}
 
@@ -82,7 +84,7 @@ class Fleet(Observer):
     def environment(self) -> dict[str, str]:
         """What the workers and the commands get."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("OUTLAST_", "RQ_"))}
-        paths = [str(ROOT / "services"), *filter(None, [os.environ.get("PYTHONPATH")])]
+        paths = [str(ROOT / "services"), str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         return kept | {
             "PYTHONPATH": os.pathsep.join(paths),
             "RQ_REDIS_URL": self.redis.url,
@@ -94,17 +96,20 @@ class Fleet(Observer):
             **self._extra,
         }
 
-    def start_worker(self, name: str, *arguments: str) -> warm.Running:
-        """Start a worker; its output goes to `<name>.log` in the directory."""
-        words = ["worker", "--worker-class", "outlast.queue.Worker", "--name", name, *arguments]
+    def start_worker(
+        self, name: str, *arguments: str, within: Sequence[str] = (), environment: Mapping[str, str] | None = None
+    ) -> warm.Running:
+        """Start a worker; its output goes to `<name>.log` in the directory. `within`: a command that runs it."""
+        words = ["worker", "--worker-class", self._worker_class, "--name", name, *arguments]
+        its_own = self.environment | dict(environment or {})
         log = self.directory / f"{name}.log"
-        if self._warm_workers:
-            self.workers[name] = warm.start(words, self.environment, self.directory, log)
+        if self._warm_workers and not within:
+            self.workers[name] = warm.start(words, its_own, self.directory, log)
             return self.workers[name]
         with log.open("ab") as out:
             self.workers[name] = subprocess.Popen(
-                [sys.executable, "-m", "rq.cli", *words],
-                env=self.environment,
+                [*within, sys.executable, "-m", "rq.cli", *words],
+                env=its_own,
                 cwd=self.directory,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
@@ -114,8 +119,15 @@ class Fleet(Observer):
 
     def rq(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """The stock `rq` command, as a client."""
+        return self._client("rq.cli", *arguments)
+
+    def outlast(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The command `outlast`, as a client."""
+        return self._client("outlast", *arguments)
+
+    def _client(self, module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, "-m", "rq.cli", *arguments],
+            [sys.executable, "-m", module, *arguments],
             env=self.environment | {"RQ_REDIS_URL": self.redis.client_url},
             cwd=self.directory,
             capture_output=True,

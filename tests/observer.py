@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeVar
 
 import redis
@@ -77,17 +77,24 @@ class Observer:
 
     def job_status(self, job: str, *wanted: str) -> str:
         """Wait until RQ says that the job has one of the statuses `wanted`."""
+        return self._becomes(f"rq:job:{job}", "status", wanted)
+
+    def worker_state(self, worker: str, *wanted: str) -> str:
+        """Wait until RQ says that the worker is in one of the states `wanted`."""
+        return self._becomes(f"rq:worker:{worker}", "state", wanted)
+
+    def _becomes(self, key: str, field: str, wanted: Sequence[str]) -> str:
         deadline = time.monotonic() + PATIENCE
         while True:
             try:
-                stored: Any = self.connection.hget(f"rq:job:{job}", "status")
+                stored: Any = self.connection.hget(key, field)
             except AWAY:
                 stored = None
-            status = stored.decode() if stored else ""
-            if status in wanted:
-                return status
+            found = stored.decode() if stored else ""
+            if found in wanted:
+                return found
             if time.monotonic() > deadline:
-                raise NeverHappened(f"job {job} is {status!r}, not {wanted}")
+                raise NeverHappened(f"{key} has {field} {found!r}, not {wanted}")
             time.sleep(0.02)
 
     def verify(self, session: str) -> Verdict:

@@ -78,6 +78,11 @@ class RedisServer:
         return f"redis://127.0.0.1:{self.port}/0"
 
     @property
+    def directory(self) -> Path:
+        """Where it keeps its files."""
+        return self._directory
+
+    @property
     def pid(self) -> int:
         """The server's process; RuntimeError while it is down."""
         if self._process is None:
@@ -131,6 +136,9 @@ class RedisServer:
             "save": "",
             "daemonize": "no",
             "databases": "1",
+            # Seconds for which a replica waits for others to come, and the end for a replica to have all.
+            "repl-diskless-sync-delay": "0",
+            "shutdown-timeout": "0",
         }
         return [self._program, *(word for name, value in options.items() for word in (f"--{name}", value))]
 

@@ -14,6 +14,7 @@
     ├── KernelError
     │   ├── KernelDied       the kernel's process ended while a cell ran or its state was kept
     │   └── KernelUnusable   no kernel can be started here: the session waits or fails, no cell ran
+    ├── BackupError          a backup cannot be made, is damaged, or cannot be put back: nothing was changed
     └── Stopped              the attempt was told to stop (drain, cancel, time used up)
 
 A message says what happened, to which id, and what to do next, in one sentence.
@@ -73,18 +74,22 @@ class KernelError(OutlastError):
 
 
 class KernelDied(KernelError):
-    """The kernel's process is gone; `cause` is a sentence that the model can act on.
+    """The kernel's process is gone; `cause` is a sentence, and `by` the word for it in `kernel.causes`.
 
     `by_cell` is False where the cell cannot be what did it (the worker was stopped, the guardian was killed).
     """
 
-    def __init__(self, cause: str, *, by_cell: bool = True) -> None:
+    def __init__(self, cause: str, *, by: str = "", by_cell: bool = True) -> None:
         super().__init__(cause)
-        self.cause, self.by_cell = cause, by_cell
+        self.cause, self.by, self.by_cell = cause, by, by_cell
 
 
 class KernelUnusable(KernelError):
     """A kernel cannot be started or reached; this says nothing about the code."""
+
+
+class BackupError(OutlastError):
+    """A backup cannot be made, is damaged, or cannot be put back; whatever was there before is there still."""
 
 
 class Stopped(OutlastError):

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Self
@@ -68,6 +68,7 @@ class Settings:
     disk_limit: int = _setting(0, "bytes that a session's files and checkpoints may take before its cells are stopped; 0: half of the disk", least=0)
     disk_files: int = _setting(1_000_000, "files and directories that a session may have before its cells are stopped; 0: no limit", least=0)
     log_format: str = _setting("auto", "worker log: text, json, or auto (text on a terminal)", choices=("auto", "text", "json"))
+    log_level: str = _setting("info", "least level of what it says; debug names each record that was appended", choices=("debug", "info", "warning", "error"))
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> Self:
@@ -159,6 +160,11 @@ class Settings:
     def model_key(self) -> str | None:
         """The API key, read when it is needed and kept nowhere else."""
         return Path(self.model_key_file).read_text(encoding="utf-8").strip() if self.model_key_file else None
+
+
+def as_given(names: Collection[str]) -> dict[str, str]:
+    """Those of the variables that are set, with what they are set to."""
+    return {name: os.environ[name] for name in names if name in os.environ}
 
 
 def redis_url_of_our_own() -> str:

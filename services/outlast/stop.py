@@ -10,15 +10,20 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
+#: Reasons for which Redis is not waited for: the session is another worker's to go on with. After any other the attempt
+#: is to close, so that the job ends as it was told to.
+LEAVES = ("drain", "fenced")
+
 
 class StopSignal:
-    """Set once, from a signal handler or any thread; the first reason stays.
+    """Set once, from a signal handler or any thread; the first reason stays, and is the one to act on.
 
     Reasons: `drain`, `cancel`, `max_seconds`, `fenced`.
     """
 
     def __init__(self) -> None:
         self._reason = ""
+        self._leaves = False
         self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._callbacks: list[Callable[[], None]] = []
 
@@ -26,6 +31,11 @@ class StopSignal:
     def reason(self) -> str:
         """Why to stop; empty while there is no reason to."""
         return self._reason
+
+    @property
+    def leaves(self) -> bool:
+        """Whether any of the reasons, the first or a later one, leaves the session to another worker."""
+        return self._leaves
 
     def __bool__(self) -> bool:
         return bool(self._reason)
@@ -36,6 +46,7 @@ class StopSignal:
 
     def set(self, reason: str) -> None:
         """Ask for the stop; safe in a signal handler."""
+        self._leaves = self._leaves or reason in LEAVES
         if not self._reason:
             self._reason = reason
             os.write(self._write, b"!")

@@ -212,7 +212,7 @@ def main() -> int:
     except SettingsError as mistake:
         print(f"outlast: {mistake}", file=sys.stderr)
         return WRONG_SETTINGS
-    logs.configure(settings.log_format)
+    logs.configure(settings.log_format, settings.log_level)
     if confined.mode == "off":
         log.error("sandbox.off", extra={"meaning": "what the model writes runs with all of this user's rights"})
     for layer in confined.lacking:

@@ -198,25 +198,6 @@ def test_a_drained_session_goes_on_elsewhere_and_the_worker_exits_0(start: Start
     assert fleet.verify("job").ok
 
 
-def test_a_stopped_worker_that_is_continued_appends_nothing_and_goes_on_to_other_work(start: Start) -> None:
-    fleet = start(THREE)
-    fleet.enqueue("job")
-    fleet.wait("job", lambda state, record: record.type == "cell.output" and state.cell == 3)
-    tree = fleet.tree(fleet.holder("job"))
-    for process in tree[:2]:
-        process.send_signal(signal.SIGSTOP)
-    fleet.wait("job", lambda state, record: record.type == "cell.output" and state.attempt == 2)
-    for process in tree[:2]:
-        process.send_signal(signal.SIGCONT)
-    let_go(fleet, "job")
-    state = fleet.finished("job")
-    psutil.wait_procs(tree[1:], timeout=PATIENCE)
-    assert not any(process.is_running() for process in tree[1:])
-    assert tree[0].is_running()
-    assert state.attempt == 2 and fleet.verify("job").ok
-    assert outputs(fleet.log("job").read())[2] == "working\n[1, 2, 3] True"
-
-
 def test_a_worker_stopped_beyond_its_lease_with_no_other_to_take_over_costs_no_strike(start: Start) -> None:
     fleet = start(THREE, workers=1)
     fleet.enqueue("job")

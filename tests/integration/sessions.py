@@ -23,6 +23,17 @@ SLOW = (
 )
 
 
+#: Leaves a variable that is saved while the model thinks, so that the cell's state gets a record of its own.
+SLOWLY = (
+    "import time\n"
+    "class Slowly:\n"
+    "    def __reduce__(self):\n"
+    "        time.sleep(0.3)\n"
+    "        return Slowly, ()\n"
+    "slowly = Slowly()\n"
+)
+
+
 def cell(number: int, code: str = "", language: str = "python") -> str:
     """A reply whose cell notes that it ran, then runs `code`."""
     mark = f"open('ran.txt', 'a').write('{number}\\n')\n" if language == "python" else ""

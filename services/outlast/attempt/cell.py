@@ -8,10 +8,11 @@ next cell starts only when the state of this one is durable, or is lost and the 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TypeVar
 
 from ..errors import KernelDied, Refused, Stopped
+from ..kernel.causes import advice
 from ..kernel.client import Kernel
 from ..kernel.results import CellResult, Saved
 from ..kernel.workspace import Workspace
@@ -26,13 +27,15 @@ from .seat import Seat
 
 T = TypeVar("T")
 
+#: SHA-256 by name.
+Artifacts = Mapping[str, str]
+
 #: Seconds that the model waits for a cell's output because its variables are being saved.
 SAVE_SECONDS = 0.05
 
 REPORTED = (
     "This code was stopped before its end: {cause}. Its output is lost. The variables are those from before it; "
-    "files that it wrote may be incomplete{files}. Do not run the same code again unchanged: find another way, "
-    "for example in smaller steps or on a part of the data."
+    "files that it wrote may be incomplete{files}. Do not run the same code again unchanged. {advice}"
 )
 ASKED = (
     "This code was interrupted before its end: {cause}. The variables are those from before it; "
@@ -95,7 +98,8 @@ class Cells:
             match step.do:
                 case Do.RUN | Do.RERUN:
                     started = CellStarted(hold.state.cell, language, None if code == hold.state.code[1] else code)
-                    output = self._attempt(started, code, self._finish, again=step.do is Do.RERUN)
+                    earlier: Artifacts | None = {} if step.do is Do.RERUN else None
+                    output = self._attempt(started, code, self._finish, earlier)
                 case Do.REPORT:
                     output = self._report(step.cause)
                 case Do.FAIL:
@@ -117,7 +121,8 @@ class Cells:
                 raise Stopped(self._stop.reason)
             step, pending = plan(hold.state, self._policy), hold.state.variables.pending
             if pending is not None and step.do is Do.RESAVE:
-                self._attempt(pending.started, hold.state.pending_code[1], self._resave, again=True)
+                earlier = {each.path.rpartition("/")[2]: each.sha256 for each in pending.artifacts}
+                self._attempt(pending.started, hold.state.pending_code[1], self._resave, earlier)
             elif pending is not None and step.do is Do.GIVE_UP:
                 hold.append(StateSaved(pending.cell, "", error=step.cause))
             else:
@@ -145,18 +150,27 @@ class Cells:
             self._guarded(saving.cell, saving.join)
 
     def _attempt(
-        self, started: CellStarted, code: str, run: Callable[[Kernel, CellStarted, str], str], *, again: bool
+        self,
+        started: CellStarted,
+        code: str,
+        run: Callable[[Kernel, CellStarted, str, Artifacts | None], str],
+        earlier: Artifacts | None,
     ) -> str | None:
-        """One run of the cell; None if the kernel died of it, which is then in the log."""
+        """One run of the cell; None if the kernel died of it, which is then in the log.
+
+        `earlier`: the artifacts that the log has of an earlier run; None if there was none.
+        """
 
         def work() -> str:
             # First of all the lock: until it is ours, what ran the cell before may still change files.
             kernel = self._seat.ready()
-            if again:
+            self._hold.await_backup(self._stop)
+            if earlier is not None:
                 files = self._workspace.changed_since(self._hold.state.cell_started_at)
                 self._hold.append(CellReplayed(started.cell, files))
             self._hold.append(started)
-            return run(kernel, started, code)
+            self._hold.await_backup(self._stop)
+            return run(kernel, started, code, earlier)
 
         return self._guarded(started.cell, work)
 
@@ -168,7 +182,7 @@ class Cells:
             self._seat.close()
             # What asks the worker to stop may signal the kernel too (systemd does): no fault of the cell.
             kind = "drain" if self._stop else "strike" if died.by_cell else "death"
-            self._hold.append(CellInterrupted(cell, kind, died.cause))
+            self._hold.append(CellInterrupted(cell, kind, died.cause, died.by))
             return None
         except Stopped as stopped:
             if self._is_open(cell):
@@ -183,9 +197,9 @@ class Cells:
             return not pending.interrupted
         return state.at is At.RUNNING and not state.interrupted
 
-    def _finish(self, kernel: Kernel, started: CellStarted, code: str) -> str:
+    def _finish(self, kernel: Kernel, started: CellStarted, code: str, earlier: Artifacts | None) -> str:
         hold, number = self._hold, started.cell
-        result = self._run(kernel, started, code)
+        result = self._run(kernel, started, code, earlier)
         save = kernel.begin_save(number, self._stop)
         saved = save.wait(SAVE_SECONDS)
         known = saved or Saved()
@@ -205,17 +219,17 @@ class Cells:
             self._saving = Saving(hold, save, number, self._stop)
         return result.output
 
-    def _resave(self, kernel: Kernel, started: CellStarted, code: str) -> str:
+    def _resave(self, kernel: Kernel, started: CellStarted, code: str, earlier: Artifacts | None) -> str:
         """The cell's output is in the conversation and stays; only its state has to be made again."""
         pending = self._hold.state.variables.pending
         assert pending is not None
-        result = self._run(kernel, started, code)
+        result = self._run(kernel, started, code, earlier)
         saved = kernel.save(started.cell, self._stop)
         other = None if result.output == pending.output else result.output
         self._hold.append(StateSaved(started.cell, saved.checkpoint, saved.missing, saved.error, other))
         return pending.output
 
-    def _run(self, kernel: Kernel, started: CellStarted, code: str) -> CellResult:
+    def _run(self, kernel: Kernel, started: CellStarted, code: str, earlier: Artifacts | None) -> CellResult:
         return kernel.run(
             started.language,
             code,
@@ -224,14 +238,16 @@ class Cells:
             on_output=lambda text: void(self._hold.append(CellOutput(started.cell, text))),
             cell_timeout=self._timeout,
             cell_stall=self._settings.cell_stall,
+            earlier=earlier,
         )
 
     def _report(self, cause: str) -> str:
         hold, number = self._hold, self._hold.state.cell
         changed = self._workspace.changed_since(hold.state.cell_started_at)
         files = f" ({', '.join(changed[:20])})" if changed else ""
-        asked = hold.state.interruptions.strikes == 0 and self._policy.on_interrupt == "ask"
-        output = (ASKED if asked else REPORTED).format(cause=cause.rstrip("."), files=files)
+        count = hold.state.interruptions
+        asked = count.strikes == 0 and self._policy.on_interrupt == "ask"
+        output = (ASKED if asked else REPORTED).format(cause=cause.rstrip("."), files=files, advice=advice(count.by))
         hold.append(CellFinished(number, "killed", output))
         return output
 

@@ -19,6 +19,7 @@ from ..log.project import Projection, project
 from ..log.records import GENESIS, AttemptOpened, Record, SessionOpened
 from ..log.store import Log, Tail
 from ..log.verify import verify
+from ..points import Point, reach
 from ..settings import Settings
 from .context import budget
 from .hold import Hold
@@ -69,11 +70,13 @@ def claim(
         opening = AttemptOpened(
             worker=worker, why=why(project(records), request), job=request.job, host=socket.gethostname()
         )
+        reach(Point.CLAIMING)
+        waited = log.waited
         try:
             writer = log.open_attempt(opening, holder=holder, expected=tail, session=session)
         except Fenced:
             continue
-        return Hold(request.session, writer, log.read(), worker)
+        return Hold(request.session, writer, log.read(), worker, lambda: log.waited, waited)
     raise LogDamaged(f"the log of session {request.session} moved {CLAIM_TRIES} times while it was being claimed")
 
 

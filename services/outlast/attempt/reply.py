@@ -20,8 +20,9 @@ from .hold import Hold
 
 #: Seconds of generated text that a crash may cost.
 FLUSH_SECONDS = 0.5
-#: Seconds between two tries while the server is away: from the first to the cap, doubling.
-FIRST_PAUSE, LONGEST_PAUSE = 0.25, 5.0
+#: Seconds between two tries while the server is away: from the first to the cap, doubling; and those that the server
+#: itself may ask for at most (Retry-After). Half an hour away is some 365 tries, and two records.
+FIRST_PAUSE, LONGEST_PAUSE, LONGEST_WISH = 0.25, 5.0, 60.0
 
 CUT_AT_LIMIT = (
     "Your last reply was cut off at the limit of {limit} tokens, and none of its code was run. "
@@ -105,7 +106,7 @@ class Asking:
                     stream.feed(piece.text)
                     if stream.parser.ended:
                         break
-                else:
+                elif isinstance(piece, Finish):
                     finish = piece
         except OutlastError:
             stream.flush()
@@ -152,24 +153,33 @@ class _Stream:
         self._start("")
 
 
+def pause_seconds(tries: int, wish: float | None = None) -> float:
+    """How long to wait after so many tries in vain (from 1); `wish`: what the server asked for, if it did."""
+    usual = min(FIRST_PAUSE * (1 << min(tries - 1, 10)), LONGEST_PAUSE)
+    return max(usual, min(wish or 0.0, LONGEST_WISH))
+
+
 class _Waiting:
-    """One outage of the model server: a record when it begins, one with its length when it is over."""
+    """One outage of the model server: a record when it begins, one with its length when it is over.
+
+    It has begun with the last sign of life: how long a server was silent before it counted as away is no running time.
+    """
 
     def __init__(self, hold: Hold, stop: StopSignal) -> None:
         self._hold, self._stop = hold, stop
-        self._pause = FIRST_PAUSE
+        self._heard_at = hold.now()
+        self._tries = 0
 
-    def pause(self, why: str, at_least: float | None) -> None:
-        self._hold.wait(why)
-        seconds = max(self._pause, min(at_least or 0.0, 60.0))
-        self._pause = min(self._pause * 2, LONGEST_PAUSE)
-        readable, _, _ = select.select([self._stop], [], [], seconds)
+    def pause(self, why: str, wish: float | None) -> None:
+        self._hold.wait(why, since=self._heard_at)
+        self._tries += 1
+        readable, _, _ = select.select([self._stop], [], [], pause_seconds(self._tries, wish))
         if readable:
             self.over()
             raise Stopped(self._stop.reason)
 
     def over(self) -> None:
-        self._pause = FIRST_PAUSE
+        self._heard_at, self._tries = self._hold.now(), 0
         self._hold.resume()
 
 

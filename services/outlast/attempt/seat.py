@@ -29,7 +29,9 @@ class Seat:
     def launch(self) -> None:
         """Start a kernel if none runs; returns at once. KernelUnusable."""
         if self._kernel is None:
-            self._kernel = Kernel.launch(self._workspace, self._settings, session=self._hold.session)
+            self._kernel = Kernel.launch(
+                self._workspace, self._settings, session=self._hold.session, attempt=self._hold.number
+            )
 
     def ready(self) -> Kernel:
         """A kernel that answers and holds the variables, as far as they can be loaded; Stopped, Refused."""
@@ -46,7 +48,7 @@ class Seat:
                 if tries == KERNEL_TRIES:
                     raise Refused(
                         f"no kernel could be started for session {self._hold.session}: {unusable}; "
-                        f"mend that, then `rq requeue` the job to go on from the log"
+                        f"mend that, then `outlast retry {self._hold.session}` goes on from the log"
                     ) from unusable
         raise AssertionError("the last try returns or raises")
 

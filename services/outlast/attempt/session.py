@@ -12,6 +12,8 @@ Ways out, each leaving the log closed or, after a death, as it is:
 | cancelled, out of time, out of turns, refused | failed       | the job fails with that reason    |
 | an error of Outlast itself                  | crashed        | tried again; failed after three   |
 | fenced                                      | (not ours)     | nothing: another attempt goes on  |
+| drained while Redis is away                 | (left open)    | another attempt goes on           |
+| records gone that Redis had acknowledged    | (left open)    | another attempt goes on           |
 """
 
 from __future__ import annotations
@@ -24,13 +26,12 @@ from contextlib import ExitStack, suppress
 
 from redis import Redis
 
-from ..errors import ContextTooLong, Fenced, KernelUnusable, ModelRefused, RedisAway, Refused, Stopped
+from ..errors import ContextTooLong, Fenced, KernelUnusable, LogDamaged, ModelRefused, RedisAway, Refused, Stopped
 from ..interpreter.loop import run_loop
 from ..interpreter.model import ModelClient
 from ..interpreter.reply import Part
 from ..kernel.workspace import Workspace
 from ..log.inbox import Inbox
-from ..log.patience import Patience
 from ..log.plan import Do, Policy, plan
 from ..log.project import At
 from ..log.records import (
@@ -58,6 +59,9 @@ logger = logging.getLogger("outlast.attempt")
 #: Attempts in a row that may end by an error of Outlast itself, without progress, before the session is parked.
 ERRORS_BEFORE_PARKING = 3
 
+#: What leaves the attempt open: it may not be closed by this worker, or cannot be.
+_LEFT_OPEN = (Fenced, RedisAway, LogDamaged)
+
 NOT_RUN = (
     "This block was not run: it is empty, or not in python, shell or javascript. "
     "If there is something to run, write it as one fenced code block; if the task is done, say so in plain words."
@@ -79,7 +83,7 @@ def run_session(
     Does nothing if there is an attempt after `newest`: another worker's, and none of ours to fence.
     Raises Refused if the request cannot open an attempt at all; any other exception is a crash of this attempt.
     """
-    log = RedisLog(connection, request.session, give_up=lambda: bool(stop), on_wait=_redis_waits)
+    log = RedisLog(connection, request.session, give_up=lambda: stop.leaves, on_wait=_redis_waits)
     try:
         hold = claim(
             log,
@@ -88,7 +92,7 @@ def run_session(
             holder=holder,
             worker=worker,
             settings=settings,
-            new_user=lambda: users.new(connection, settings, Patience(lambda: bool(stop), _redis_waits)),
+            new_user=lambda: users.new(connection, settings, log.patience),
         )
     except Fenced as fenced:
         logger.warning("attempt.not_opened", extra={"session": request.session, "reason": str(fenced)})
@@ -100,8 +104,10 @@ def run_session(
         attempt.run()
     except Fenced:
         logger.warning("attempt.fenced", extra={"session": hold.session, "attempt": hold.number})
-    except RedisAway:
-        logger.warning("attempt.left_open", extra={"session": hold.session, "attempt": hold.number})
+    except (RedisAway, LogDamaged) as gone:
+        # The next attempt goes on from what the log has; one that does not verify is refused there, in its claim.
+        fields = {"session": hold.session, "attempt": hold.number, "reason": str(gone)}
+        logger.warning("attempt.left_open", extra=fields)
     finally:
         attempt.end()
 
@@ -131,8 +137,8 @@ class _Attempt:
             if hold.state.errors >= ERRORS_BEFORE_PARKING:
                 raise Refused(
                     f"{hold.state.errors} attempts in a row ended by an internal error, without progress "
-                    f"(the last: {hold.state.last_error}); see the worker's log, then `rq requeue` the job "
-                    "to go on from the log"
+                    f"(the last: {hold.state.last_error}); the worker's log says more, and `outlast retry "
+                    f"{hold.session}` tries again from where the session's log ends"
                 )
             self._begin()
             self._turns()
@@ -140,7 +146,7 @@ class _Attempt:
             self._stopped(stopped.reason)
         except (Refused, ModelRefused, ContextTooLong) as refused:
             self._close("failed", str(refused))
-        except (Fenced, RedisAway):
+        except _LEFT_OPEN:
             raise
         except Exception as error:
             logger.exception("attempt.crashed", extra={"session": hold.session, "attempt": hold.number})
@@ -222,7 +228,7 @@ class _Attempt:
     def _close(self, how: str, reason: str) -> None:
         try:
             self._leave_kernel()
-        except (Fenced, RedisAway):
+        except _LEFT_OPEN:
             raise
         except Exception:  # Whatever is wrong with the save, the attempt closes.
             logger.exception("state.save_failed", extra={"session": self._hold.session, "attempt": self._hold.number})
@@ -240,7 +246,8 @@ class _Attempt:
                     "max_seconds); go on with it by outlast.chat, with max_seconds:=N if it needs more",
                 )
             case _:
-                self._close("failed", f"the session was stopped on request ({reason}); `rq requeue` goes on with it")
+                retry = f"`outlast retry {self._hold.session}` goes on with it"
+                self._close("failed", f"the session was stopped on request ({reason}); {retry}")
 
 
 def _from_inbox(kind: str, source: str, body: dict[str, object]) -> Body | None:

@@ -12,7 +12,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,12 @@ from .text import one_line, plural, size
 
 #: Seconds for the model server to list its models, and to write a first token while it serves others.
 _LIST_SECONDS, _TOKEN_SECONDS = 10.0, 60.0
+
+#: RQ's key while `rq suspend` is in force.
+_SUSPENDED = "rq:suspended"
+
+#: Seconds that Redis may take for an answer, and answers of which the quickest counts.
+_SLOW_SECONDS, _ASKED = 0.2, 3
 
 #: Shares of Redis's memory and of the disk beyond which room is getting short.
 _FULL, _LEAST_DISK = 0.9, 2 * 1024**3
@@ -48,9 +54,10 @@ def redis_findings(settings: Settings) -> Iterator[Finding]:
         yield bad("Redis", f"its address is none: {one_line(str(mistake), 200)}.", "Set OUTLAST_REDIS_URL.")
         return
     try:
-        connection.ping()
-        yield from _redis(connection)
-        yield from _workers(connection, settings.lease)
+        if (yield from _redis(connection)):
+            yield from _workers(connection, settings.lease)
+        else:
+            yield unknown("workers", "whether any is alive does not show while Redis takes no writes")
     except redis.AuthenticationError as error:
         mend = "In the stack, make up gives the containers the passwords of secrets/ anew."
         yield bad("Redis", f"it refuses the login: {reason(error)}.", mend)
@@ -62,9 +69,15 @@ def redis_findings(settings: Settings) -> Iterator[Finding]:
         connection.close()
 
 
-def _redis(connection: redis.Redis) -> Iterator[Finding]:
+def _redis(connection: redis.Redis) -> Generator[Finding, None, bool]:
+    """Returns whether it takes writes."""
+    slowness = min(_answer_seconds(connection) for _ in range(_ASKED))
     info: dict[str, Any] = connection.info()
-    yield good("Redis", f"{info['redis_version']} answers")
+    if slowness > _SLOW_SECONDS:
+        mend = "A session is as slow at each step. Is its disk busy, or the way to it long?"
+        yield bad("Redis", f"{info['redis_version']} takes {slowness:.1f} s to answer.", mend)
+    else:
+        yield good("Redis", f"{info['redis_version']} answers in {1000 * slowness:.1f} ms")
     if not info["aof_enabled"] or not _synced(connection):
         mend = "Set appendonly yes and appendfsync always."
         yield bad("Redis keeps", "a power cut would lose what was logged.", mend)
@@ -72,27 +85,64 @@ def _redis(connection: redis.Redis) -> Iterator[Finding]:
         yield bad("Redis keeps", "its last write to the disk failed.", "Is the disk full? make logs S=redis says more.")
     else:
         yield good("Redis keeps", "what it acknowledges is on the disk")
+    takes_writes = True
+    if info["role"] != "master":
+        takes_writes = False
+        mend = "If it is the right one, an administrator must send it REPLICAOF NO ONE."
+        yield bad("Redis writes", "it is a replica, so it is read-only; workers wait.", mend)
+    elif info["rdb_last_bgsave_status"] != "ok" and _stops_writes(connection):
+        takes_writes = False
+        mend = "Is the disk full? Redis takes writes again after its next snapshot; make logs S=redis says more."
+        yield bad("Redis writes", "its last snapshot could not be written, so it is read-only; workers wait.", mend)
     used, most = int(info["used_memory"]), int(info["maxmemory"])
-    if most and used > _FULL * most:
+    # Output buffers do not count towards the limit.
+    if most and used - int(info.get("mem_not_counted_for_evict", 0)) >= most:
+        takes_writes = False
+        mend = "Raise REDIS_MEMORY and REDIS_MEMORY_LIMIT."
+        yield bad("Redis memory", f"{size(used)} of {size(most)} are used: it takes no writes; workers wait.", mend)
+    elif most and used > _FULL * most:
         mend = "Raise REDIS_MEMORY and REDIS_MEMORY_LIMIT; when it is full, workers wait."
         yield bad("Redis memory", f"{size(used)} of {size(most)} are used.", mend)
     else:
         yield good("Redis memory", f"{size(used)} of {size(most) if most else 'no limit'} are used")
+    if not takes_writes:
+        return False
     try:
         # There is no such key: where the user may not delete logs this is refused, else nothing happens.
         connection.delete("outlast:{doctor}:log")
         yield unknown("log guard", "this Redis lets its user delete logs, which nothing of Outlast ever does")
     except redis.exceptions.NoPermissionError:
         yield good("log guard", "this user may not delete a log")
+    return True
+
+
+def _answer_seconds(connection: redis.Redis) -> float:
+    """How long it takes to answer a question that any Redis answers whose data can be read."""
+    asked = time.monotonic()
+    # Not PING, which a Redis that takes no writes refuses; nor INFO, which one answers that is still loading.
+    connection.exists(_SUSPENDED)
+    return time.monotonic() - asked
 
 
 def _synced(connection: redis.Redis) -> bool:
     """Whether each write is on the disk before it is acknowledged; True where this user may not ask."""
+    told = _configured(connection, "appendfsync")
+    return told is None or told.get("appendfsync") == "always"
+
+
+def _stops_writes(connection: redis.Redis) -> bool:
+    """Whether a snapshot that could not be written stops all writes; True where this user may not ask."""
+    told = _configured(connection, "save", "stop-writes-on-bgsave-error")
+    return told is None or (bool(told.get("save")) and told.get("stop-writes-on-bgsave-error") == "yes")
+
+
+def _configured(connection: redis.Redis, *names: str) -> dict[str, str] | None:
+    """Settings of Redis; None where this user may not ask."""
     try:
-        told: Any = connection.config_get("appendfsync")
+        told: Any = connection.config_get(*names)
     except redis.ResponseError:
-        return True
-    return bool(told.get("appendfsync") == "always")
+        return None
+    return dict(told)
 
 
 def _workers(connection: redis.Redis, lease_seconds: float) -> Iterator[Finding]:
@@ -103,7 +153,7 @@ def _workers(connection: redis.Redis, lease_seconds: float) -> Iterator[Finding]
     alive = sum(first.get(lease) != counter for lease, counter in second.items())
     if not alive:
         yield bad("workers", "none is alive.", "make ps and make logs S=worker say more; make up starts them.")
-    elif connection.exists("rq:suspended"):
+    elif connection.exists(_SUSPENDED):
         yield bad("workers", f"{plural(alive, 'worker')} alive, but told to take no jobs.", "rq resume lets them.")
     else:
         yield good("workers", f"{plural(alive, 'worker')} alive")

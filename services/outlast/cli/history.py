@@ -10,10 +10,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from ..log import records as r
+from ..log.plan import CELL_STRIKES
 from ..log.project import Projection
 
 #: Characters of a running cell's live output that are kept.
 LIVE_CHARS = 4000
+
+
+@dataclass(frozen=True, slots=True)
+class Interruption:
+    """A cell was cut off, by a `kind` of end (death, drain, strike), for a `cause`, in one word `by`.
+
+    `strike`: which of the `of` that a cell may have, after which the model is told; 0 if it was none.
+    """
+
+    kind: str
+    by: str
+    cause: str
+    attempt: int
+    at: float
+    strike: int = 0
+    of: int = CELL_STRIKES
 
 
 @dataclass(slots=True)
@@ -33,7 +50,7 @@ class CellHistory:
     strikes: int = 0
     #: Of these, those that came after it had ended, before its variables were saved.
     cut_off_saves: int = 0
-    causes: list[str] = field(default_factory=list)
+    interruptions: list[Interruption] = field(default_factory=list)
     started_at: float = 0.0
     seconds: float = 0.0
     output: str = ""
@@ -95,7 +112,7 @@ class History:
     finished: r.SessionFinished | None = None
     notes: list[str] = field(default_factory=list)
     refused: list[r.RequestRefused] = field(default_factory=list)
-    #: Why the turn waits, while it does.
+    #: Why the turn waits, while it does: from the record without a length to the one that has it.
     waiting: str = ""
     opened_at: float = 0.0
     changed_at: float = 0.0
@@ -125,7 +142,10 @@ class History:
             case r.AttemptClosed():
                 self._attempt.closed = body
             case r.TurnWaiting():
-                self.waiting = body.why
+                if not body.seconds:
+                    self.waiting = body.why
+                elif self.waiting == body.why:
+                    self.waiting = ""
             case r.ReplyDelta() | r.ReplyDiscarded() | r.ReplyFinished():
                 self._reply(record, body, partial)
             case r.StateRestored():
@@ -172,7 +192,12 @@ class History:
                 cell.drains += body.kind == "drain"
                 cell.strikes += body.kind == "strike"
                 cell.cut_off_saves += cell.ended
-                cell.causes.append(body.cause)
+                count = self.now.interruptions_of(number)
+                # The fifth death in a row is a strike, and begins to count anew.
+                strike = count.strikes if body.kind != "drain" and not count.deaths else 0
+                cell.interruptions.append(
+                    Interruption(body.kind, body.by, body.cause, record.id.attempt, record.at, strike)
+                )
                 if not cell.ended:
                     cell.status = "interrupted"
             case r.CellReplayed():

@@ -57,7 +57,9 @@ def _session(body: r.Body) -> Line:
         case r.UserMessage():
             return Line(f"{one_line(body.text, WIDTH)} · from {one_line(body.source)}", "bold")
         case r.TurnWaiting():
-            return Line(f"{one_line(body.why, WIDTH)} · {duration(body.seconds)} so far", "yellow")
+            # A record when a wait begins, and one with its length when it is over.
+            lasted = f" · {duration(body.seconds)}" if body.seconds else ""
+            return Line(one_line(body.why, WIDTH) + lasted, "yellow")
         case r.NoteAdded():
             return Line(one_line(body.text, WIDTH), "magenta")
         case r.RequestRefused():
@@ -107,7 +109,8 @@ def _cell(body: r.Body) -> Line | None:
             other = f" · printed else: {last_line(body.output, WIDTH)}" if body.output is not None else ""
             return Line(f"cell {body.cell}{lost}{state}{other}", "red" if body.error else "green")
         case r.CellInterrupted():
-            what = f"cell {body.cell} · {body.kind} · {one_line(body.cause, WIDTH)}"
+            by = f" ({one_line(body.by)})" if body.by else ""
+            what = f"cell {body.cell} · {body.kind}{by} · {one_line(body.cause, WIDTH)}"
             return Line(what, STYLES.get(body.kind, "yellow"))
         case r.CellReplayed():
             files = f" · it had changed {one_line(', '.join(body.files))}" if body.files else ""

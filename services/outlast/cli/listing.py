@@ -23,6 +23,8 @@ WIDE = 90
 def run(given: argparse.Namespace, source: Source, out: Output) -> int:
     """Print the table; 0."""
     now = time.time()
+    if given.running:
+        return _running(source, now, out)
     names = source.sessions()
     shown = names if given.all else names[: given.limit]
     opened = [row for name in shown if (row := _session(source, name, now))]
@@ -67,6 +69,19 @@ def run(given: argparse.Namespace, source: Source, out: Output) -> int:
         out.line(f"{len(names) - len(shown)} older sessions are not shown; `outlast list --all` shows them.", "dim")
     if suspended:
         out.line("Suspended: no worker takes a job from any queue until `rq resume`.", "yellow")
+    return 0
+
+
+def _running(source: Source, now: float, out: Output) -> int:
+    """Only the sessions that are held: their heads say so, and no other log is read."""
+    rows = [row for name in source.held() if (row := _session(source, name, now))]
+    if out.json:
+        for row in rows:
+            out.emit(row)
+    elif rows:
+        _table(rows, now, out)
+    else:
+        out.line("No session is running.")
     return 0
 
 

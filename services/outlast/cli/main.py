@@ -19,7 +19,7 @@ import redis
 from ..errors import LogDamaged, RedisAway, SettingsError
 from ..log.patience import refusal_of_login
 from ..settings import Settings
-from . import copying, examining, files, following, listing, showing, variables, verifying
+from . import copying, examining, files, following, listing, retrying, showing, variables, verifying
 from .output import Output, Trouble, complain
 from .source import Source, reason
 from .text import one_line
@@ -48,9 +48,18 @@ _EXAMPLES = {
         "outlast cp sales:notes.txt - | less",
         "outlast cp -r --tar sales:plots - | ssh other tar x",
     ),
+    "retry": (
+        "outlast retry sales",
+        "outlast list --all --json | jq -r 'select(.state == \"failed\") | .session' | xargs outlast retry",
+    ),
     "doctor": ("outlast doctor", "outlast doctor --json | jq -r 'select(.verdict == \"bad\") | .mend'"),
     "verify": ("outlast verify sales", "outlast verify --all", "outlast verify --file sales.jsonl"),
 }
+
+_RETRY = """\
+Nothing logged is lost or run again: the session goes on from its last record, and its strikes, turns and running time
+count from there. For a session whose job was deleted from RQ it is the way back, too.
+"""
 
 _STATE = """\
 Nothing is loaded: it is read from the checkpoint's manifest, of which the newest 50 cells' are kept, and only if it has
@@ -96,6 +105,7 @@ def parser() -> argparse.ArgumentParser:
     sub = command("list", "sessions and waiting jobs, the newest first")
     sub.add_argument("--limit", type=_count, default=20, metavar="N", help="sessions at most (default 20)")
     sub.add_argument("--all", action="store_true", help="every session")
+    sub.add_argument("--running", action="store_true", help="only sessions that some worker is at")
     sub = command("show", "one session: its request, attempts, cells, artifacts and answer")
     sub.add_argument("session", metavar="ID")
     sub = command("logs", "the records of a session, one a line")
@@ -112,6 +122,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("dest", metavar="DEST", help="a directory, or the copy's name, or - for standard output")
     sub.add_argument("-r", "--recursive", action="store_true", help="directories, with all that they hold")
     sub.add_argument("--tar", action="store_true", help="with DEST -: a tar archive, of one file or of many")
+    sub = command("retry", "another go for sessions that failed, from where their logs end", _RETRY)
+    sub.add_argument("session", metavar="ID", nargs="+")
     command("doctor", "whether all is well, one check a line, with what to do where it is not")
     sub = command("verify", "prove that logs were neither changed nor shortened")
     sub.add_argument("session", metavar="ID", nargs="*")
@@ -173,7 +185,7 @@ def _ask(given: argparse.Namespace, out: Output) -> int:
     url = given.settings.redis_url
     run: Any = {
         "list": listing.run, "show": showing.run, "logs": following.run, "verify": verifying.run, "files": files.run,
-        "cp": copying.run, "state": variables.run,
+        "cp": copying.run, "state": variables.run, "retry": retrying.run,
     }[given.command]  # fmt: skip
     try:
         source = Source(url)

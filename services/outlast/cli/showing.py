@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ..kernel.listing import Listing
 from ..settings import Settings
-from .history import AttemptHistory, CellHistory, History, history
+from .history import AttemptHistory, CellHistory, History, Interruption, history
 from .lines import STYLES, clock
 from .output import Output
 from .source import Source
@@ -27,11 +27,14 @@ _NAMED = 5
 
 def run(given: argparse.Namespace, source: Source, out: Output) -> int:
     """Print what there is to know; 0."""
-    past = history(given.session, source.known(given.session).read())
+    log = source.known(given.session)
+    past = history(given.session, log.read())
     files = Path(given.settings.workspaces) / given.session
     listings = glance(given.settings.workspaces, given.session, past.cells)
     if out.json:
-        out.emit(summary(past, listings))
+        head = log.head()
+        held = {"renewals": source.renewals(head.holder) if head else 0, "suspended": source.suspended()}
+        out.emit(summary(past, listings) | held)
     else:
         _show(past, listings, given.settings, files, out)
     return 0
@@ -176,8 +179,8 @@ def _cells(past: History, listings: Mapping[int, Listing], out: Output) -> None:
     for (name, why), cells in _missing(past).items():
         out.line(f"{cells}: {one_line(name)} is not in the checkpoint ({one_line(why, 160)})", "yellow")
     for cell in past.cells:
-        for cause in cell.causes:
-            out.line(f"cell {cell.number} was interrupted: {one_line(cause, 300)}", "yellow")
+        for cut in cell.interruptions:
+            out.line(f"cell {cell.number} was interrupted, {_kind(cut)}: {one_line(cut.cause, 300)}", "yellow")
         if cell.second_output is not None:
             other = last_line(cell.second_output, 300)
             out.line(f"cell {cell.number} printed something else when it ran again: {other}", "yellow")
@@ -213,6 +216,11 @@ def first_line(cell: CellHistory) -> str:
 
 def _again(cell: CellHistory) -> str:
     return f", ran {cell.runs} times" if cell.runs > 1 else ""
+
+
+def _kind(cut: Interruption) -> str:
+    which = f"strike {cut.strike} of {cut.of}" if cut.strike else cut.kind
+    return f"{which} ({one_line(cut.by)})" if cut.by else which
 
 
 def _state(cell: CellHistory, listing: Listing | None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -13,8 +13,12 @@ import redis
 from ..attempt.payload import inflate
 from ..log.patience import at_once
 from ..log.redis_log import RedisLog, connect, sessions
+from ..log.store import head_key
 from .output import Trouble
 from .text import one_line
+
+#: Lease → how often it was renewed.
+_LEASES = "outlast:leases"
 
 #: Characters of the reason of a failed job.
 _REASON = 600
@@ -58,19 +62,32 @@ class Failed:
 
 
 class Source:
-    """One Redis. Nothing here writes, and nothing pickled is read."""
+    """One Redis. Nothing but `enqueue` writes, and nothing pickled is read."""
 
     def __init__(self, url: str) -> None:
         self.url = url
         self._connection = connect(url)
 
     def ping(self) -> None:
-        """redis.RedisError if it cannot be reached."""
-        self._connection.ping()
+        """redis.RedisError if it cannot be read. (PING itself is refused by a Redis that takes no writes for now.)"""
+        self.suspended()
 
     def sessions(self) -> list[str]:
         """Every session's id, the newest first."""
         return sessions(self._connection)
+
+    def held(self) -> list[str]:
+        """The sessions with an open attempt, the newest first."""
+        names = self.sessions()
+        with self._connection.pipeline(transaction=False) as pipe:
+            for name in names:
+                pipe.hget(head_key(name), "holder")
+            return [name for name, holder in zip(names, pipe.execute(), strict=True) if holder]
+
+    def renewals(self, lease: str) -> int:
+        """How often the worker with this lease has renewed it; 0 if there is none."""
+        stored: Any = self._connection.hget(_LEASES, lease)
+        return int(stored or 0)
 
     def log(self, session: str) -> RedisLog:
         """Its log, which reports an absent Redis at once instead of waiting for it."""
@@ -122,6 +139,20 @@ class Source:
         except ValueError:
             reason = ""
         return call, status, one_line(reason, _REASON)
+
+    def status(self, job: str) -> str:
+        """What RQ says of a job: queued, started, finished, failed and so on; "" if it knows none of that id."""
+        return self._job(job)[1]
+
+    def enqueue(self, queue: str, session: str, prompt: str, options: Mapping[str, Any]) -> None:
+        """Enqueue the request that opened a session once more, as `rq enqueue` does, whatever RQ has of it."""
+        from rq import Queue  # it takes as long to import as everything else here together
+        from rq.registry import FailedJobRegistry
+
+        Queue(queue, connection=self._connection).enqueue_call(
+            "outlast.run", (prompt,), dict(options), job_id=session, description=f"outlast.run({prompt[:200]!r})"
+        )
+        FailedJobRegistry(queue, connection=self._connection).remove(session)
 
     def suspended(self) -> bool:
         """Whether `rq suspend` keeps the workers from taking jobs."""

@@ -53,7 +53,7 @@ class Finish:
     completion_tokens: int | None
 
 
-class _Alive:
+class Alive:
     """The server is generating, but nothing that belongs to the reply (a model's reasoning, kept apart)."""
 
 
@@ -92,8 +92,8 @@ class ModelClient:
 
     def stream(
         self, wire: Wire, *, partial: str | None, max_tokens: int, temperature: float, stop: StopSignal
-    ) -> Generator[Delta | Finish, None, None]:
-        """Ask for the reply to `wire`; deltas as they come, then one Finish.
+    ) -> Generator[Delta | Alive | Finish, None, None]:
+        """Ask for the reply to `wire`; deltas as they come, and other signs of life, then one Finish.
 
         With `partial`, the beginning of the reply, only what comes after it; ask `continues` first. Closing the
         generator hangs up. Raises what the module says, at once when `stop` is set.
@@ -101,13 +101,12 @@ class ModelClient:
         messages = [*wire, {"role": "assistant", "content": partial}] if partial else wire
         request = self._request(messages, max_tokens, temperature, continued=bool(partial))
         request |= {"stream": True, "stream_options": {"include_usage": True}}
-        exchange: Exchange[Delta | Finish | _Alive] = Exchange(lambda put: self._read(request, put), stop)
+        exchange: Exchange[Delta | Finish | Alive] = Exchange(lambda put: self._read(request, put), stop)
         limit, what = self._settings.first_token, "first"
         try:
             while (item := exchange.next(limit)) is not None:
                 limit, what = self._settings.next_token, "next"
-                if isinstance(item, Delta | Finish):
-                    yield item
+                yield item
         except Silent:
             raise ModelAway(
                 f"the model server at {self._url} sent nothing for {limit:g} s (OUTLAST_{what.upper()}_TOKEN)"
@@ -218,7 +217,7 @@ class ModelClient:
             raise ModelRefused(reason) from error
         return {"Authorization": f"Bearer {key}" if key else openai.Omit()}
 
-    def _read(self, request: dict[str, Any], put: Callable[[Delta | Finish | _Alive], None]) -> None:
+    def _read(self, request: dict[str, Any], put: Callable[[Delta | Finish | Alive], None]) -> None:
         """In the exchange's thread: the stream to its end."""
         reason, usage = None, None
         try:
@@ -230,7 +229,7 @@ class ModelClient:
                         if isinstance(delta.content, str) and delta.content:
                             put(Delta(delta.content))
                         elif getattr(delta, "reasoning_content", None) or getattr(delta, "reasoning", None):
-                            put(_Alive())
+                            put(Alive())
         except Exception as error:
             # A reply that has said why it finished is whole, whatever becomes of the lines after it.
             if reason is None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
+import re
 import secrets
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from ..log.records import Artifact
@@ -17,11 +19,19 @@ _TRIES = 10_000
 
 class ArtifactFile:
     """One artifact while it is written. Under a hidden name until `finish`, so that a run that is cut off leaves
-    the name free and the run that replaces it gives its artifacts the same names."""
+    the name free and the run that replaces it gives its artifacts the same names.
 
-    def __init__(self, directory: Path, name: str, kind: str, mode: int) -> None:
+    `earlier` is the SHA-256 of what an earlier run of the cell has left under this name, and the log names: the same
+    again is that one, anything else gets `another` name, for what was told stays.
+    """
+
+    def __init__(
+        self, directory: Path, name: str, kind: str, mode: int, earlier: str, another: Callable[[], str]
+    ) -> None:
         self._directory = directory
-        self._name = name
+        #: For good after `finish`.
+        self.name = name
+        self._earlier, self._another = earlier, another
         self._kind = kind
         self._part = directory / f".{secrets.token_hex(8)}.part"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -41,14 +51,21 @@ class ArtifactFile:
     def finish(self) -> Artifact:
         """Make it durable under its name. FileExistsError if somebody has taken the name meanwhile."""
         os.fsync(self._descriptor)
-        os.link(self._part, self._directory / self._name)  # Unlike a rename this cannot replace anything.
+        digest = self._digest.hexdigest()
+        if self._earlier and digest != self._earlier:
+            self.name = self._another()
+        try:
+            os.link(self._part, self._directory / self.name)  # Unlike a rename this cannot replace anything.
+        except FileExistsError:
+            if digest != self._earlier:
+                raise
         self.discard()
         descriptor = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
-        return Artifact(f"{self._directory.name}/{self._name}", self.size, self._digest.hexdigest(), self._kind)
+        return Artifact(f"{self._directory.name}/{self.name}", self.size, digest, self._kind)
 
     def discard(self) -> None:
         """Give up what is under the hidden name."""
@@ -60,24 +77,49 @@ class ArtifactFile:
 
 
 class CellArtifacts:
-    """The artifacts of one cell: `cell-<n>.txt`, `cell-<n>.png`, `cell-<n>-2.png` …; `reader` may read them."""
+    """The artifacts of one run of a cell: `cell-<n>.txt`, `cell-<n>.png`, `cell-<n>-2.png` …; `reader` may read them.
 
-    def __init__(self, directory: Path, cell: int, reader: Identity | None = None) -> None:
+    `earlier`: SHA-256 by name of those that the log has of an earlier run; None if there was none. What such a run has
+    left besides is removed: it was cut off before anybody was told of it. Only for who holds the session's lock.
+    """
+
+    def __init__(
+        self, directory: Path, cell: int, reader: Identity | None = None, earlier: Mapping[str, str] | None = None
+    ) -> None:
         self._directory = directory
         self._cell = cell
         self._reader = reader
+        self._earlier = earlier or {}
         self._names: set[str] = set()
+        if earlier is not None:
+            self._sweep(re.compile(rf"cell-{cell}(-[0-9]+)?\.[a-z]+"))
 
     def open(self, suffix: str, kind: str) -> tuple[ArtifactFile, str]:
         """A file to write, and how a cell names it (relative to its working directory)."""
+        name = self._free(suffix, self._earlier)
+        # The session may read them.
+        mode, earlier = 0o640 if self._reader else 0o600, self._earlier.get(name, "")
+        with sharing_with(self._reader):
+            file = ArtifactFile(self._directory, name, kind, mode, earlier, lambda: self._free(suffix))
+        return file, self.told(file)
+
+    def told(self, file: ArtifactFile) -> str:
+        """How a cell names the file."""
+        return f"../{self._directory.name}/{file.name}"
+
+    def _sweep(self, mine: re.Pattern[str]) -> None:
+        with contextlib.suppress(OSError):  # What cannot be removed keeps its name, and no more.
+            for name in os.listdir(self._directory):
+                if mine.fullmatch(name) and name not in self._earlier:
+                    os.unlink(self._directory / name)
+
+    def _free(self, suffix: str, but: Mapping[str, str] | None = None) -> str:
+        """A name that nothing has, or only what is in `but`."""
         for number in range(1, _TRIES):
             name = f"cell-{self._cell}{suffix}" if number == 1 else f"cell-{self._cell}-{number}{suffix}"
-            if name not in self._names and not os.path.lexists(self._directory / name):
+            if name not in self._names and (name in (but or {}) or not os.path.lexists(self._directory / name)):
                 self._names.add(name)
-                # The session may read them.
-                with sharing_with(self._reader):
-                    file = ArtifactFile(self._directory, name, kind, 0o640 if self._reader else 0o600)
-                return file, f"../{self._directory.name}/{name}"
+                return name
         raise FileExistsError(f"{self._directory} holds too many files of cell {self._cell}")
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ..log.records import Artifact
@@ -28,11 +28,18 @@ _IMAGES = {
 
 
 class CellOutput:
-    """What one cell has shown so far; `on_output` gets the live text."""
+    """What one run of a cell has shown so far; `on_output` gets the live text, `earlier` is as of `CellArtifacts`."""
 
-    def __init__(self, workspace: Workspace, settings: Settings, cell: int, on_output: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        cell: int,
+        on_output: Callable[[str], None],
+        earlier: Mapping[str, str] | None = None,
+    ) -> None:
         self._started = time.monotonic()
-        self._artifacts = CellArtifacts(workspace.artifacts, cell, workspace.identity)
+        self._artifacts = CellArtifacts(workspace.artifacts, cell, workspace.identity, earlier)
         self._most_bytes = settings.output_bytes
         self._transcript = Transcript(
             settings.output_chars, settings.output_bytes, lambda: self._artifacts.open(".txt", "text/plain")
@@ -88,8 +95,12 @@ class CellOutput:
         self._transcript.discard()
 
     def _keep(self, image: ArtifactFile) -> Artifact | None:
+        told = self._artifacts.told(image)
         try:
-            return image.finish()
+            artifact = image.finish()
+            if self._artifacts.told(image) != told:
+                self.say(f"[{told} is of an earlier run; this run's is {self._artifacts.told(image)}]")
+            return artifact
         except OSError as error:
             image.discard()
             self.say(f"[a figure could not be kept: {error.strerror}]")

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -59,8 +59,11 @@ class Kernel:
         self._exchanges = Exchanges(channel, guard, settings.drain_grace, workspace.identity)
 
     @classmethod
-    def launch(cls, workspace: Workspace, settings: Settings, *, session: str) -> Self:
-        """Start a guardian, which starts the kernel once it holds the workspace; returns at once."""
+    def launch(cls, workspace: Workspace, settings: Settings, *, session: str, attempt: int = 0) -> Self:
+        """Start a guardian, which starts the kernel once it holds the workspace; returns at once.
+
+        A kernel of an older attempt that holds it gives way.
+        """
         runtime: Path | None = None
         try:
             runtime = make_runtime(settings.runtime_path, workspace.identity)
@@ -74,7 +77,7 @@ class Kernel:
                 f"No kernel for session {session}: {error}; set OUTLAST_RUNTIME_DIR to a short path of your own."
             ) from error
         try:
-            guard = Guard(workspace, settings, session, runtime, channel.connection_file)
+            guard = Guard(workspace, settings, session, runtime, channel.connection_file, attempt)
         except (OSError, SettingsError) as error:
             channel.close()
             remove(str(runtime), None)
@@ -136,8 +139,11 @@ class Kernel:
         on_output: Callable[[str], None],
         cell_timeout: float,
         cell_stall: float,
+        earlier: Mapping[str, str] | None = None,
     ) -> CellResult:
         """Run one cell. `on_output` gets live text in batches; the limits are in seconds, 0 for none.
+
+        `earlier`: SHA-256 by name of the artifacts that the log has of an earlier run of this cell, if there was one.
 
         Raises KernelDied when the kernel's process died or had to be killed, and Stopped when `stop` was set:
         for a drain after the grace that the settings give the cell to end, otherwise at once.
@@ -146,7 +152,7 @@ class Kernel:
         if kind is None:
             return CellResult("error", f"`{language[:50]}` is not supported here; use python, shell or javascript.")
         text = code.encode("utf-8", "replace").decode("utf-8")
-        output = CellOutput(self._workspace, self._settings, cell, on_output)
+        output = CellOutput(self._workspace, self._settings, cell, on_output, earlier)
         watch = Watch(time.monotonic(), cell_timeout, cell_stall)
         self._guard.cell_begins()
         try:
@@ -167,7 +173,7 @@ class Kernel:
             self._guard.cell_ends()
         output.say(_extra_text(reply))
         if exchange.breach:
-            return output.finish("timeout", exchange.breach)
+            return output.finish("timeout", exchange.breach.interrupted)
         return output.finish("ok" if reply.get("status") == "ok" else "error")
 
     def begin_save(self, cell: int, stop: StopSignal) -> Save:

@@ -166,11 +166,17 @@ def shares(settings: Settings) -> dict[str, int]:
         "disk": disk,
         "files": settings.disk_files,
         "memory": memory,
-        "state": settings.state_limit or disk,
+        "state": state_limit(settings) or disk,
         "shared": _shared_memory(),
         "shared_files": _SHARED_FILES,
         "terminals": _TERMINALS,
     }
+
+
+def state_limit(settings: Settings) -> int:
+    """Bytes that one checkpoint may have (0: any), no more than the part of the disk in which it has to fit."""
+    limits = (settings.state_limit, _disk(settings) if settings.sandbox != "off" else 0)
+    return min(filter(None, limits), default=0)
 
 
 def _shared_memory() -> int:

@@ -15,7 +15,7 @@ import zmq
 
 from ..errors import KernelDied, Stopped
 from ..stop import StopSignal
-from .causes import cause_of_death
+from .causes import Cause, cause_of_death
 from .cell import CellOutput
 from .channel import Channel, Message, Unreachable, Unreadable
 from .guard import Guard
@@ -27,8 +27,6 @@ from .sandbox.identity import Identity, acting_as
 _INTERRUPT_SECONDS = 5.0
 #: Seconds without a message after only one of the two ends of a request (reply, idle) has come.
 _HALF_SECONDS = 30.0
-#: What the model is told of a cell that used too much of the disk.
-_OVER = "The cell was stopped: {}. Remove what is not needed, or write less."
 #: Messages taken between two looks at everything else, and seconds after which no more are: some take long to read.
 _BATCH, _BATCH_SECONDS = 64, 0.05
 
@@ -45,7 +43,7 @@ class Exchange:
     reply: dict[str, Any] | None = None
     is_idle: bool = False
     #: Why it was interrupted, if a limit was reached.
-    breach: str = ""
+    breach: Cause | None = None
     messages: int = 0
     heard_at: float = field(default_factory=time.monotonic)
     sample_at: float = 0.0
@@ -56,6 +54,12 @@ class Exchange:
     def is_half_done(self) -> bool:
         """Whether one of the two ends is still missing."""
         return self.is_idle != (self.reply is not None)
+
+    def held_up(self, seconds: float) -> None:
+        """For so long nobody has listened: it counts towards no limit, and what is awaited may have come meanwhile."""
+        self.watch.held_up(seconds)
+        self.heard_at += seconds
+        self.kill_at += seconds
 
     def next_look(self, now: float) -> float:
         """When there will be something to do although nothing has happened."""
@@ -103,7 +107,7 @@ class Exchanges:
             request = self._channel.send(kind, content)
         except Unreachable:
             self._guard.close()
-            raise KernelDied("The kernel broke off the connection; it was killed.") from None
+            raise KernelDied("The kernel broke off the connection; it was killed.", by="messages") from None
         return Exchange(request, watch, output, is_patient)
 
     def complete(self, exchange: Exchange, stop: StopSignal, during: str) -> dict[str, Any]:
@@ -125,7 +129,9 @@ class Exchanges:
             if now >= moment:
                 return None
             if exchange.output is not None:
-                exchange.output.tick(now)
+                exchange.output.tick(now)  # Not over before the output is logged, which may have to wait for Redis.
+                before, now = now, time.monotonic()
+                exchange.held_up(now - before)
             self._heed_stop(exchange, stop, now)
             self._heed_limits(exchange, now)
             try:
@@ -135,7 +141,7 @@ class Exchanges:
                 raise
             for event in events:
                 if event["event"] == "over" and exchange.output is not None and not exchange.breach:
-                    self._interrupt(exchange, _OVER.format(event["reason"]), now)
+                    self._interrupt(exchange, Cause("disk", f"The cell was stopped: {event['reason']}."), now)
             self.wait(None if exchange.stop_at < math.inf else stop, min(moment, exchange.next_look(now)))
 
     def wait(self, stop: StopSignal | None, until: float) -> None:
@@ -159,7 +165,8 @@ class Exchanges:
                     exchange.reply, exchange.heard_at = reply.content, time.monotonic()
         except Unreadable as error:
             self._guard.close()
-            raise KernelDied(f"The kernel sent something that is no message ({error}); it was killed.") from error
+            said = f"The kernel sent something that is no message ({error}); it was killed."
+            raise KernelDied(said, by="messages") from error
 
     def _arrived(self, socket: zmq.Socket[bytes]) -> Iterator[Message]:
         until = time.monotonic() + _BATCH_SECONDS
@@ -178,7 +185,8 @@ class Exchanges:
             if event["event"] == "started":
                 self.kernel_pid = event["pid"]
             elif cause := cause_of_death(event, during):
-                raise KernelDied(cause, by_cell=event["event"] == "exit" and not event.get("over"))
+                by_cell = event["event"] == "exit" and not event.get("over")
+                raise KernelDied(cause.says, by=cause.by, by_cell=by_cell)
         return events
 
     def _take(self, exchange: Exchange, message: Message) -> None:
@@ -205,10 +213,12 @@ class Exchanges:
         if exchange.breach:
             if now >= exchange.kill_at:
                 self._guard.close()
-                raise KernelDied(f"{exchange.breach} It did not react to being interrupted, so its kernel was killed.")
+                deaf = "It did not react to being interrupted, so its kernel was killed."
+                raise KernelDied(f"{exchange.breach.says} {deaf}", by="deaf")
         elif exchange.is_half_done and now >= exchange.heard_at + _HALF_SECONDS:
             self._guard.close()
-            raise KernelDied("The kernel's messages broke off at the end of a request; it was killed.")
+            broke_off = "The kernel's messages broke off at the end of a request; it was killed."
+            raise KernelDied(broke_off, by="messages")
         else:
             if watch.sample_seconds and now >= exchange.sample_at:
                 with acting_as(self._identity):
@@ -218,6 +228,6 @@ class Exchanges:
             if breach := watch.breach(now):
                 self._interrupt(exchange, breach, now)
 
-    def _interrupt(self, exchange: Exchange, breach: str, now: float) -> None:
+    def _interrupt(self, exchange: Exchange, breach: Cause, now: float) -> None:
         exchange.breach, exchange.kill_at = breach, now + _INTERRUPT_SECONDS
         self._guard.interrupt()

@@ -15,6 +15,7 @@ from typing import Any
 from ..settings import Settings
 from . import launch, processes
 from .confine import plan, shares
+from .lock import Lock
 from .sandbox.identity import kill_all
 from .workspace import Workspace, identity_of
 
@@ -26,18 +27,36 @@ _HERE = Path(__file__).parent
 def kill_leftovers(settings: Settings, session: str) -> None:
     """Kill what a kernel of this session left running here, for an attempt that died together with its guardian.
 
-    The next guardian looks for such processes too, but only in its own container. Only for who holds the session.
+    The next guardian looks for such processes too, but only in its own container. Nothing is killed while a guardian
+    holds the session's directory: it sees to its own, and the caller may be taken for dead, the session be another's.
+    A directory that is not there is nobody's.
     """
     root = Path(settings.workspaces).absolute() / session
-    processes.kill_marked(launch.marks({launch.SESSION_MARK: session, launch.ROOT_MARK: str(root)}))
-    if identity := identity_of(root):
-        kill_all(identity)
+    with contextlib.ExitStack() as stack:
+        try:
+            if not stack.enter_context(Lock(str(root / "lock"))).try_to_take():
+                return
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError:  # Who holds it cannot be known, and no kernel can be started there either.
+            return
+        processes.kill_marked(launch.marks({launch.SESSION_MARK: session, launch.ROOT_MARK: str(root)}))
+        if identity := identity_of(root):
+            kill_all(identity)
 
 
 class Guard:
     """One guardian process. `fileno()` becomes readable when it has something to say, or has ended."""
 
-    def __init__(self, workspace: Workspace, settings: Settings, session: str, runtime: Path, connection: Path) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        settings: Settings,
+        session: str,
+        runtime: Path,
+        connection: Path,
+        attempt: int,
+    ) -> None:
         python = str(settings.kernel_python_path.absolute())
         root = str(workspace.root)
         environment = launch.kernel_environment(os.environ, python, session, root)
@@ -48,6 +67,7 @@ class Guard:
             "runtime": str(runtime),
             "directory": str(workspace.files),
             "lease": settings.lease,
+            "attempt": attempt,
             "sandbox": plan(settings, workspace, runtime).as_json(),
             "limits": shares(settings),
             "environment": environment,

@@ -14,6 +14,8 @@ kernel starts whatever the cells ask for. The guardian is outside the sandbox an
 - It holds an exclusive `flock` on the session's lock file from before the kernel starts until the last process
   below it is gone; the kernel does not inherit the descriptor. A successor, on this host or on another that
   mounts the same directory, waits for that lock (here) and says so (there).
+- A newer attempt that waits for the lock is open, so that of this guardian is over: everything is killed at once,
+  whatever signs of life its worker gives, which may be cut off from Redis (`lock.py`).
 - Who dies with whom: worker's child dies → its end of the pipe closes → everything is killed at once. Worker is
   stopped or hangs → no heartbeat for two leases → the same. Guardian dies → the kernel gets SIGKILL from the
   system (parent-death signal); what the kernel had started is killed by the worker (by its child, or after the child's
@@ -26,16 +28,15 @@ kernel starts whatever the cells ask for. The guardian is outside the sandbox an
 Standard input: one byte a message: `.` heartbeat, `i` interrupt the cell (SIGINT to the kernel's process group),
 `b` a cell begins, `e` it has ended, `k` kill all. End of file means `k`. Standard output: one JSON object a line, its
 `event` one of `waiting`, `locked`, `started` (`pid`), `over` (`reason`: the cell uses more of the disk than it may),
-`failed` (`reason`), `lapsed` (no heartbeat came), `exit` (`status`, `signal`, `memory`, `words`, and `over`, the reason
-for which the guardian ended it between two cells). After the last three
-it ends.
+`failed` (`reason`), `lapsed` (no heartbeat came), `superseded` (a newer attempt asks for the lock), `exit` (`status`,
+`signal`, `memory`: whether it ran out, `share`: a session's part of it, `words`, `over`: why the guardian ended it
+between two cells). After the last four it ends.
 """
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
-import fcntl
 import json
 import os
 import select
@@ -46,12 +47,13 @@ import time
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:
-    from . import launch, processes, sandbox, warden
+    from . import launch, lock, processes, sandbox, warden
     from .sandbox import identity, removal
 else:
     # Run as a script, it finds them beside itself.
     sys.path.append(os.path.dirname(os.path.abspath(__file__)))
     import launch
+    import lock
     import processes
     import sandbox
     import warden
@@ -68,6 +70,7 @@ class Guardian:
     def __init__(self, configuration: dict[str, Any]) -> None:
         self._configuration = configuration
         self._plan = sandbox.Plan.from_json(configuration["sandbox"])
+        self._lock = lock.Lock(configuration["lock"], configuration["attempt"])
         self._patience: float = 2 * configuration["lease"]
         self._kernel = 0
         self._warden: warden.Warden | None = None
@@ -97,6 +100,9 @@ class Guardian:
         self._watch()
         while True:
             ready = self._wait()
+            if self._lock.is_asked_for():
+                self._say(event="superseded")
+                self._end()
             if self._last_words in ready:
                 self._read_last_words()
             if self._children in ready:
@@ -107,25 +113,22 @@ class Guardian:
     # -- the lock -------------------------------------------------------------------------------------------
 
     def _take_lock(self) -> None:
-        path = self._configuration["lock"]
-        lock = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if self._lock.try_to_take():
             return
-        except BlockingIOError:
-            self._say(event="waiting")
+        self._say(event="waiting")
         # The wait itself is a thread's, so that the heartbeats are watched meanwhile.
         taken, tell = os.pipe2(os.O_CLOEXEC)
 
         def wait() -> None:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            self._lock.take()
             os.write(tell, b"!")
 
         waiter = threading.Thread(target=wait, daemon=True)
         waiter.start()
         self._poll.register(taken, select.POLLIN)
+        self._lock.ask()
         while taken not in self._wait():
-            pass
+            self._lock.ask()
         self._poll.unregister(taken)
         waiter.join()
 
@@ -203,6 +206,8 @@ class Guardian:
                     with contextlib.suppress(ProcessLookupError):
                         os.killpg(self._kernel, signal.SIGINT)
                 if command == ord("b") and self._warden:
+                    # What Linux has ended before, in this container, was not for this cell.
+                    self._memory_kills = processes.out_of_memory_kills()
                     self._warden.cell_begins()
                 if command == ord("e") and self._warden:
                     self._warden.cell_ends()
@@ -232,6 +237,7 @@ class Guardian:
             status=max(code, 0),
             signal=max(-code, 0),
             memory=self._is_out_of_memory or processes.out_of_memory_kills() > self._memory_kills,
+            share=warden.size(share) if (share := self._configuration["limits"]["memory"]) else "",
             words=self._words.decode("utf-8", "replace"),
             over=self._over,
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from .causes import Cause
 from .processes import Work
 
 #: Less processor time than this (clock ticks, 10 ms each) is the kernel's own housekeeping, not work.
@@ -46,19 +47,20 @@ class Watch:
                 self._active_at = now
             self._outputs, self._work = outputs, work
 
-    def breach(self, now: float) -> str:
-        """A sentence for the model if a limit is reached; else empty."""
+    def held_up(self, seconds: float) -> None:
+        """For so long nobody listened to the kernel, which may have had to wait for that."""
+        self._active_at += seconds
+        if self._deadline is not None:
+            self._deadline += seconds
+
+    def breach(self, now: float) -> Cause | None:
+        """The limit that is reached, if one is."""
         if self._deadline is not None and now >= self._deadline:
-            return (
-                f"{self._what} was stopped: it ran for longer than its limit of {self._timeout:g} s. "
-                "Do the work in smaller steps, or in a faster way."
-            )
+            return Cause("time", f"{self._what} was stopped: it ran for longer than its limit of {self._timeout:g} s.")
         if self._stall and now >= self._active_at + self._stall:
-            return (
-                f"{self._what} was stopped: for {self._stall:g} s it printed nothing and used neither the processor "
-                "nor the disk. It was waiting for something that does not come; do not wait for it."
-            )
-        return ""
+            idle = "it printed nothing and used neither the processor nor the disk"
+            return Cause("stall", f"{self._what} was stopped: for {self._stall:g} s {idle}.")
+        return None
 
     def wait(self, now: float) -> float:
         """Seconds until the next limit could be reached; infinite if there is none."""

@@ -184,6 +184,7 @@ class Transcript:
             return None
         try:
             artifact = self._file.finish()
+            self._name = f"{self._name.rpartition('/')[0]}/{self._file.name}"
         except OSError as error:
             self._give_up(error)
             return None

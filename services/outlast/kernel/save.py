@@ -8,6 +8,7 @@ import time
 from ..settings import Settings
 from ..stop import StopSignal
 from .checkpoints import manifest_digest, names_with_reasons
+from .confine import state_limit
 from .exchange import Exchanges
 from .limits import Watch
 from .results import Saved
@@ -40,7 +41,7 @@ class Save:
         content = {
             "directory": str(workspace.checkpoints),
             "cell": cell,
-            "limit": settings.state_limit,
+            "limit": state_limit(settings),
             "deadline": deadline,
         }
         self._exchange = exchanges.begin("outlast_save_request", content, watch, is_patient=True)
@@ -54,7 +55,8 @@ class Save:
         missing = names_with_reasons(reply.get("missing"))
         error = str(reply.get("error") or "")[:1000]
         if error:
-            return Saved(missing=missing, error=self._exchange.breach or error)
+            breach = self._exchange.breach
+            return Saved(missing=missing, error=breach.says if breach else error)
         try:
             with acting_as(self._workspace.identity):
                 return Saved(manifest_digest(self._workspace.checkpoints, reply.get("manifest")), missing)

@@ -176,16 +176,16 @@ class Warden:
         if limits.terminals and now.terminals > limits.terminals:
             return f"it has {now.terminals} pseudo-terminals open, and a session may have {limits.terminals}"
         if limits.shared and now.shared > limits.shared:
-            return f"its shared memory is {_size(now.shared)}, and a session may have {_size(limits.shared)}"
+            return f"its shared memory is {size(now.shared)}, and a session may have {size(limits.shared)}"
         if limits.shared_files and now.shared_files > limits.shared_files:
             return f"there are {now.shared_files:,} files in its shared memory; {limits.shared_files:,} may be there"
         if limits.disk and now.bytes > max(limits.disk, before.bytes + added):
-            return f"its files take {_size(now.bytes)}, and a session may have {_size(limits.disk)}"
+            return f"its files take {size(now.bytes)}, and a session may have {size(limits.disk)}"
         if limits.files and now.files > max(limits.files, before.files + 100):
             return f"there are {now.files:,} files and directories, and a session may have {limits.files:,}"
         free, _ = self._free()
         if free < min(_RESERVE, limits.disk // 8) and grown > _SLACK:
-            return f"the disk is all but full ({_size(free)} are left), and it has just written {_size(grown)}"
+            return f"the disk is all but full ({size(free)} are left), and it has just written {size(grown)}"
         return ""
 
     # -- memory ---------------------------------------------------------------------------------------------
@@ -245,7 +245,8 @@ def _after_own(distance: int) -> int:
     return min(FIRST - 1, int(processes.read_bytes("/proc/self/oom_score_adj") or b"0") + distance)
 
 
-def _size(count: int) -> str:
+def size(count: int) -> str:
+    """Bytes for people and models: `2.7 GiB`."""
     for unit, name in ((1024**3, "GiB"), (1024**2, "MiB")):
         if count >= unit:
             return f"{count / unit:.1f} {name}"

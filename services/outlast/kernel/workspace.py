@@ -7,7 +7,7 @@ Below `<OUTLAST_WORKSPACES>/<session>/`:
       checkpoints/  the kernel's variables, written by the kernel
       tmp/          the cells' TMPDIR; kept, because variables may name files in it
       home/         the cells' HOME; emptied whenever a kernel starts
-      lock          held by the guardian of the kernel that may write here
+      lock          held by the guardian of the kernel that may write here; in it, the newest attempt that asked for it
 
 Where a session has a user of its own, that user owns files, checkpoints, tmp and home; the worker owns the rest, which
 the session may read (artifacts) or not (lock). The directory itself belongs to the worker and to the session's group,

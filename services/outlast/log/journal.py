@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
+from .. import points
 from ..errors import Fenced, LogDamaged
 from .inbox import Inbox
 from .patience import Patience
@@ -37,8 +38,8 @@ class Store(Protocol):
     @property
     def session(self) -> str: ...
 
-    def add(self, record: Record) -> bool:
-        """Append; False if the id is not greater than the last. LogDamaged if there is no log to append to."""
+    def add(self, record: Record, after: RecordId) -> bool:
+        """Append if the log ends at `after`, else False. LogDamaged if there is no log to append to."""
         ...
 
     def last(self) -> Record | None: ...
@@ -65,6 +66,8 @@ class Store(Protocol):
         only if the inbox holds nothing actionable."""
         ...
 
+    def backup(self) -> str: ...
+
 
 def _position(tail: Tail) -> dict[str, str]:
     return {"length": str(tail.length), "last": str(tail.id), "digest": tail.digest}
@@ -88,6 +91,15 @@ class Journal:
     @property
     def inbox(self) -> Inbox:
         return self._inbox
+
+    @property
+    def patience(self) -> Patience:
+        """How it waits; for whatever else is asked over the same connection."""
+        return self._patience
+
+    @property
+    def waited(self) -> float:
+        return self._patience.waited
 
     def read(self, after: RecordId | None = None) -> list[Record]:
         records: list[Record] = []
@@ -126,7 +138,10 @@ class Journal:
         opened = records[-1]
         tail = Tail(opened.id, opened.digest, expected.length + len(records))
         head = {"attempt": str(number), "state": "running", "holder": holder, "changed": repr(now), **_position(tail)}
+        types = [record.type for record in records]
+        points.appending("before", *types)
         self._patience.ask(lambda: self._open(records, expected, head, new))
+        points.appending("after", *types)
         return AttemptWriter(self._store, opened.id, tail, self._patience, self._clock)
 
     def _open(self, records: list[Record], expected: Tail, head: dict[str, str], new: dict[str, str]) -> None:
@@ -173,7 +188,9 @@ class AttemptWriter:
                 raise Fenced(f"attempt {self.attempt} of session {self._store.session} is closed; open another.")
             (record,) = records = self._make((body,))
             self._unsure = records, False
+            points.appending("before", record.type)
             self._patience.insist(lambda again: self._add(record, again))
+            points.appending("after", record.type)
             self._advance(records)
             return record
 
@@ -187,11 +204,17 @@ class AttemptWriter:
             records = self._make(bodies)
             self._unsure = records, True
             head = {"state": state, "holder": "", "changed": repr(records[-1].at), **_position(self._after(records))}
+            types = [record.type for record in records]
+            points.appending("before", *types)
             closed = self._patience.ask(lambda: self._close(records, head))
             if closed:
+                points.appending("after", *types)
                 self._advance(records)
             self._closed, self._unsure = closed, None
             return closed
+
+    def backup(self) -> str:
+        return self._patience.ask(self._store.backup)
 
     def _make(self, bodies: Sequence[Body]) -> list[Record]:
         records: list[Record] = []
@@ -209,11 +232,10 @@ class AttemptWriter:
         self._tail, self._last, self._unsure = self._after(records), records[-1].id, None
 
     def _add(self, record: Record, again: bool) -> None:
-        # After an outage the log is looked at before anything is sent: a Redis that came back without records
-        # which it had acknowledged would accept this one and break the chain.
+        # After an outage that was met, the end is compared to the digest, too, before anything is sent.
         if again and self._landed(record):
             return
-        if not self._store.add(record) and not self._landed(record):
+        if not self._store.add(record, self._last) and not self._landed(record):
             raise LogDamaged(
                 f"session {self._store.session}: the log refuses {record.id} though it ends at {self._last}; "
                 f"a record was removed. Run `outlast verify {self._store.session}`."

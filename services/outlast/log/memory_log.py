@@ -22,9 +22,6 @@ from .store import ACTIONABLE, Head, Tail
 
 T = TypeVar("T")
 
-#: Less than every record's id.
-NO_ID = RecordId(0, 0)
-
 
 @dataclass
 class Stored:
@@ -33,9 +30,8 @@ class Stored:
     log: list[tuple[RecordId, dict[str, str]]] = field(default_factory=list)
     head: dict[str, str] = field(default_factory=dict)
     inbox: dict[str, dict[str, str]] = field(default_factory=dict)
-    #: Entries ever appended, the greatest id among them, and inbox entries ever left.
+    #: Entries ever appended, and inbox entries ever left.
     added: int = 0
-    greatest: RecordId = NO_ID
     delivered: int = 0
 
 
@@ -46,6 +42,7 @@ class MemoryStore:
         self.changed = threading.Condition(threading.RLock())
         self.stored: dict[str, Stored] = {}
         self.opened: list[str] = []
+        self.backup = ""
 
     def execute(self, operation: Callable[[], T]) -> T:
         """Carry out one operation alone."""
@@ -91,12 +88,12 @@ class SessionStore:
     def _kept(self) -> Stored:
         return self._store.stored.get(self._session) or Stored()
 
-    def add(self, record: Record) -> bool:
+    def add(self, record: Record, after: RecordId) -> bool:
         def operation() -> bool:
             kept = self._kept
             if not kept.log:
                 raise LogDamaged(f"session {self._session}: its log was deleted; restore the store's data.")
-            if record.id <= kept.greatest:
+            if kept.log[-1][0] != after:
                 return False
             _append(kept, [record])
             return True
@@ -164,6 +161,9 @@ class SessionStore:
 
         return self._store.execute(operation)
 
+    def backup(self) -> str:
+        return self._store.execute(lambda: self._store.backup)
+
     def _records(self) -> list[Record]:
         return [stored_record(self._session, str(name), fields) for name, fields in self._kept.log]
 
@@ -208,4 +208,3 @@ def _append(kept: Stored, records: Sequence[Record]) -> None:
     for record in records:
         kept.log.append((record.id, record.fields()))
         kept.added += 1
-        kept.greatest = record.id

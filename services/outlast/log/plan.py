@@ -26,8 +26,7 @@ Before that line counts, the state of the newest finished cell must not be in qu
 | two strikes                                                       | give up on its state                         |
 | the session was over while it ran for its state, a message came   | give up on its state                         |
 
-Five deaths of the worker in a row on one cell count as one strike: the cell may be what kills it (out of
-memory, say), but nobody saw it.
+What counts as a strike is in `variables.Interruptions`.
 """
 
 from __future__ import annotations
@@ -36,10 +35,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from .project import At, Projection
-from .variables import Interruptions, Pending
+from .variables import Pending
 
-#: Deaths of the worker in a row, on one cell, that count as a strike.
-DEATHS_PER_STRIKE = 5
+#: Strikes of one cell before the model is told, and of all since the session opened before it is parked, if no cell has
+#: ever completed.
+CELL_STRIKES, SESSION_STRIKES = 2, 3
 
 
 class Do(StrEnum):
@@ -101,27 +101,23 @@ def plan(state: Projection, policy: Policy) -> Next:
             return Next(Do.NOTHING)
 
 
-def strikes(count: Interruptions) -> int:
-    """Strikes of a cell, deaths of unknown cause included."""
-    return count.strikes + count.deaths // DEATHS_PER_STRIKE
-
-
 def _interrupted(state: Projection, policy: Policy) -> Next:
     count, cause = state.interruptions, state.interruptions.cause
     if count.superseded:
         return Next(Do.REPORT, cause or "the session was stopped")
-    if state.completed == 0 and state.strikes + count.deaths // DEATHS_PER_STRIKE >= 3:
-        reason = f"three times a cell ended its kernel before any cell had completed; the last time: {cause}"
-        return Next(Do.FAIL, reason)
-    if strikes(count) >= 2:
+    if state.completed == 0 and state.strikes >= SESSION_STRIKES:
+        reason = "three times a cell ended its kernel before any cell had completed"
+        mend = "when that is mended, `outlast retry` goes on from the log"
+        return Next(Do.FAIL, f"{reason}; the last time: {cause.rstrip('.')}; {mend}")
+    if count.strikes >= CELL_STRIKES:
         return Next(Do.REPORT, cause)
-    if strikes(count) == 0 and policy.on_interrupt == "ask":
+    if count.strikes == 0 and policy.on_interrupt == "ask":
         return Next(Do.REPORT, cause or "the worker that ran it stopped")
     return Next(Do.RERUN)
 
 
 def _in_question(pending: Pending, policy: Policy) -> Next:
     count = pending.interruptions
-    if count.superseded or strikes(count) >= 2 or (strikes(count) == 0 and policy.on_interrupt == "ask"):
+    if count.superseded or count.strikes >= CELL_STRIKES or (count.strikes == 0 and policy.on_interrupt == "ask"):
         return Next(Do.GIVE_UP, count.cause or "the worker stopped before they were saved")
     return Next(Do.RESAVE)

@@ -171,16 +171,21 @@ class Projection:
                 self.cell_started_at = at
                 if not again:
                     self.at, self.interrupted = At.RUNNING, False
-            case r.CellInterrupted():
+            case r.CellInterrupted() if again:
                 self.strikes += body.kind == "strike"
-                if not again:
-                    self.interrupted = True
-                    self.interruptions.add(body)
+            case r.CellInterrupted():
+                self.interrupted = True
+                self.strikes += self.interruptions.add(body)
             case r.CellFinished():
                 self._say(Said("output", body.output, number=body.cell))
                 self.errors = 0
                 self.completed += body.status not in ("killed", "declined")
                 self.at = At.TURN
+
+    def interruptions_of(self, cell: int) -> Interruptions:
+        """Those of the newest cell: before it finished, or, while its state is in question, those since."""
+        pending = self.variables.pending
+        return pending.interruptions if pending is not None and pending.cell == cell else self.interruptions
 
     @property
     def code(self) -> tuple[str, str]:

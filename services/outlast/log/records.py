@@ -108,12 +108,12 @@ class UserMessage(Body):
 
 @dataclass(frozen=True, slots=True)
 class TurnWaiting(Body):
-    """The turn waits for the model server (or the kernel's lock); `why` says what for."""
+    """The turn waits for the model server (or the kernel's lock), or has waited for Redis; `why` says what for."""
 
     TYPE: ClassVar[str] = "turn.waiting"
 
     why: str
-    #: Seconds waited so far; waits do not count towards `max_seconds`.
+    #: How long the wait was that is over; 0: it begins. Waits do not count towards `max_seconds`.
     seconds: float = 0.0
 
 
@@ -236,6 +236,8 @@ class CellInterrupted(Body):
     cell: int
     kind: str
     cause: str
+    #: The cause in one word, of those in `kernel.causes`; empty where it is nothing that the code could help.
+    by: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """A session's log in Redis Streams.
 
-Redis refuses an id that is not greater than the last: that is the fence, and a plain `XADD` needs no lock. What
-must go together is one script. Works on Redis ≥ 7 and Valkey; durable with `appendfsync always`.
+Redis refuses an id that is not greater than the last: that is the fence, and an append needs no lock. What must go
+together is one script, and so is the append itself: a log that has lost its end must not be appended to. Works on
+Redis ≥ 7 and Valkey; durable with `appendfsync always`.
 
 Give the connection a `socket_timeout`: a Redis that hangs counts as away only once a command times out.
 """
@@ -19,12 +20,14 @@ from redis.retry import Retry
 from ..errors import LogDamaged
 from .inbox import RedisInbox, script, text
 from .journal import Journal, Outcome
-from .patience import Patience, never
+from .patience import CONNECT_SECONDS, SOCKET_SECONDS, Patience, forget, never
 from .records import Record, RecordId
-from .store import ACTIONABLE, SESSIONS_KEY, Head, Tail, head_key, inbox_key, log_key
+from .store import ACTIONABLE, BACKUP_KEY, SESSIONS_KEY, Head, Tail, head_key, inbox_key, log_key
 
 #: Seconds that one blocking read may take; shorter than any sensible socket_timeout.
 _LONGEST_BLOCK = 1.0
+#: Logs that are asked for their ends at once.
+_AT_ONCE = 1000
 
 
 class RedisLog(Journal):
@@ -39,14 +42,16 @@ class RedisLog(Journal):
         on_wait: Callable[[str], None] | None = None,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        patience = Patience(give_up, on_wait)
+        patience = Patience(give_up, on_wait, reconnect=lambda: forget(connection))
         inbox = RedisInbox(connection, session, patience=patience)
         super().__init__(RedisStore(connection, session), inbox, patience=patience, clock=clock)
 
 
 def connect(url: str, **options: Any) -> redis.Redis:
     """A connection fit for the log: it reports a failure at once instead of repeating the command by itself."""
-    options = {"socket_timeout": 5.0, "retry": Retry(NoBackoff(), 0), **options}
+    options = {"socket_timeout": SOCKET_SECONDS, "retry": Retry(NoBackoff(), 0), **options}
+    if not url.startswith("unix:"):
+        options.setdefault("socket_connect_timeout", min(CONNECT_SECONDS, options["socket_timeout"]))
     return redis.Redis.from_url(url, **options)
 
 
@@ -56,6 +61,25 @@ def sessions(connection: redis.Redis) -> list[str]:
     return [text(name) for name in names]
 
 
+def ends(connection: redis.Redis, names: Sequence[str]) -> dict[str, str]:
+    """Session → id of the last record of its log; empty for one without a log."""
+    found: dict[str, str] = {}
+    for start in range(0, len(names), _AT_ONCE):
+        some = names[start : start + _AT_ONCE]
+        with connection.pipeline(transaction=False) as asked:
+            for name in some:
+                asked.xrevrange(log_key(name), count=1)
+            answers: list[Any] = asked.execute()
+        found |= {name: text(last[0][0]) if last else "" for name, last in zip(some, answers, strict=True)}
+    return found
+
+
+def entries(connection: redis.Redis, session: str) -> list[tuple[str, dict[str, str]]]:
+    """Whatever is stored as the session's log, by id, whether it is a record or not."""
+    stored: Any = connection.xrange(log_key(session))
+    return [(text(name), _texts(fields)) for name, fields in stored]
+
+
 class RedisStore:
     """The primitive operations on one session's keys."""
 
@@ -63,6 +87,7 @@ class RedisStore:
         self._connection = connection
         self._session = session
         self._log, self._head, self._inbox = log_key(session), head_key(session), inbox_key(session)
+        self._append = connection.register_script(script("append"))
         self._open = connection.register_script(script("open_attempt"))
         self._close = connection.register_script(script("close_attempt"))
 
@@ -70,18 +95,12 @@ class RedisStore:
     def session(self) -> str:
         return self._session
 
-    def add(self, record: Record) -> bool:
-        fields: Any = record.fields()
-        try:
-            reply = self._connection.xadd(self._log, fields, id=str(record.id), nomkstream=True)
-        except redis.ResponseError as error:
-            if "equal or smaller" in str(error):
-                return False
-            raise
-        if reply is None:
-            # Without NOMKSTREAM the record would begin a new log, unfenced and without its past.
+    def add(self, record: Record, after: RecordId) -> bool:
+        arguments = [str(after), str(record.id), *record.fields().values()]
+        outcome = _outcome(self._append(keys=[self._log], args=arguments))
+        if outcome.what == "moved" and not outcome.detail:
             raise LogDamaged(f"session {self._session}: its log was deleted; restore Redis's data.")
-        return True
+        return outcome.what == "done"
 
     def last(self) -> Record | None:
         entries: Any = self._connection.xrevrange(self._log, count=1)
@@ -127,7 +146,7 @@ class RedisStore:
         # A missing stream is an error reply of the second command, and no reason to hide the head.
         added = info.get("entries-added", 0) if isinstance(info, Mapping) else 0
         try:
-            return Head.from_fields({text(name): text(value) for name, value in stored.items()}, int(added))
+            return Head.from_fields(_texts(stored), int(added))
         except ValueError as error:
             raise LogDamaged(f"session {self._session}: {error}.") from error
 
@@ -141,11 +160,17 @@ class RedisStore:
         arguments = [str(expected), str(len(keeps)), *keeps, *_flat_records(records), *_flat(head)]
         return _outcome(self._close(keys=[self._log, self._head, self._inbox], args=arguments))
 
+    def backup(self) -> str:
+        return text(self._connection.get(BACKUP_KEY) or "")
+
     def _records(self, entries: Sequence[tuple[Any, Mapping[Any, Any]]]) -> list[Record]:
         return [
-            stored_record(self._session, text(name), {text(key): text(value) for key, value in fields.items()})
-            for name, fields in entries
+            stored_record(self._session, text(name), _texts(fields)) for name, fields in entries
         ]
+
+
+def _texts(fields: Mapping[Any, Any]) -> dict[str, str]:
+    return {text(key): text(value) for key, value in fields.items()}
 
 
 def stored_record(session: str, name: str, fields: dict[str, str]) -> Record:

@@ -10,6 +10,7 @@ Keys, `S` being the session's id:
     outlast:{S}:head     hash      what lists and sweeps read instead of the log (`Head`)
     outlast:{S}:inbox    stream    what came from outside and no attempt has logged yet
     outlast:sessions     zset      S → seconds since the epoch at which it was opened
+    outlast:backup       string    name of the backup for which no cell may start; expires by itself
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .inbox import Inbox
 
 SESSIONS_KEY = "outlast:sessions"
+BACKUP_KEY = "outlast:backup"
 
 #: Inbox kinds that a finished session acts on; while one is unread, an attempt cannot close as finished.
 ACTIONABLE = ("message", "approval", "retry")
@@ -125,6 +127,10 @@ class Writer(Protocol):
         """
         ...
 
+    def backup(self) -> str:
+        """Name of the backup that is being copied, during which no cell starts; empty if there is none."""
+        ...
+
 
 class Log(Protocol):
     """A session's log. Reading waits while the store is away, as writing does."""
@@ -134,6 +140,11 @@ class Log(Protocol):
 
     @property
     def inbox(self) -> Inbox: ...
+
+    @property
+    def waited(self) -> float:
+        """Seconds for which this object, its writers or its inbox have waited for the store, to this moment."""
+        ...
 
     def read(self, after: RecordId | None = None) -> list[Record]:
         """All records, or those after `after`; LogDamaged if an entry is not a record."""

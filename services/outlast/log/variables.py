@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from . import records as r
 
+#: Deaths of the worker in a row, on one cell, that count as a strike: the cell may be what kills it, and nobody saw it.
+DEATHS_PER_STRIKE = 5
 #: Checkpoints that a restore may try, one after the other; the kernel keeps the files of as many.
 CHECKPOINTS = 3
 
@@ -28,24 +30,26 @@ class Checkpoint:
 
 @dataclass(slots=True)
 class Interruptions:
-    """How often a cell was cut off, by kind; `deaths` counts those in a row since the last strike."""
+    """How often a cell was cut off, by kind; `deaths` counts those in a row since the last strike, of which five in a
+    row are one. `cause` and `by` are those of the last time."""
 
     strikes: int = 0
     deaths: int = 0
     drains: int = 0
     cause: str = ""
+    by: str = ""
     #: The session was over, and a message came: it is for the model to say what becomes of the cell.
     superseded: bool = False
 
-    def add(self, body: r.CellInterrupted) -> None:
-        """Count one more."""
-        self.cause = body.cause
-        if body.kind == "death":
-            self.deaths += 1
-        elif body.kind == "drain":
-            self.drains += 1
-        else:
+    def add(self, body: r.CellInterrupted) -> bool:
+        """Count one more; whether it is a strike."""
+        self.cause, self.by = body.cause, body.by
+        self.deaths += body.kind == "death"
+        self.drains += body.kind == "drain"
+        is_strike = body.kind == "strike" or self.deaths == DEATHS_PER_STRIKE
+        if is_strike:
             self.strikes, self.deaths = self.strikes + 1, 0
+        return is_strike
 
 
 @dataclass(slots=True)
@@ -54,6 +58,7 @@ class Pending:
 
     cell: int
     output: str
+    artifacts: tuple[r.Artifact, ...]
     started: r.CellStarted
     #: Its kernel lives and saves it: true until the log says that the save was cut off, or that its attempt is over.
     saving: bool = True
@@ -133,7 +138,7 @@ class Variables:
         elif body.state_error:
             self.unsaved[body.cell] = body.state_error
         elif ran and self.started is not None:
-            self.pending = Pending(body.cell, body.output, self.started)
+            self.pending = Pending(body.cell, body.output, body.artifacts, self.started)
 
     def _saved(self, cell: int, digest: str, missing: dict[str, str]) -> None:
         self.checkpoints.append(Checkpoint(cell, digest, dict(missing), tuple(self.ran)))

@@ -15,7 +15,7 @@ from outlast.attempt.request import Request, parse_request, queue_of
 from outlast.errors import LogDamaged, RedisAway, Refused
 from outlast.kernel.guard import kill_leftovers
 from outlast.log.records import SessionOpened
-from outlast.queue import points
+from outlast.points import Point, reach
 from outlast.queue.child import fork
 from outlast.queue.decide import What, decide
 from outlast.queue.pulse import LeaseLost, Pulse
@@ -69,7 +69,7 @@ class Attendant:
             log.exception("job.unhandled", extra={"job": job_id})
             reason = f"Outlast's worker could not handle this job ({type(error).__name__}: {error}); see its log."
             self._refuse(job_id, reason)
-        points.reach("settled")
+        reach(Point.SETTLED)
 
     def _see_through(self, job_id: str) -> None:
         raw = self._ask(lambda: self._settlement.raw(job_id))
@@ -140,7 +140,7 @@ class Attendant:
         if not self._ask(lambda: self._settlement.start(request, view.standing.attempt)):
             self._drop(request.job.encode())
             return
-        points.reach("started")
+        reach(Point.STARTED)
         lease, began = self._pulse.lease, time.monotonic()
         try:
             child = fork(lambda stop: self._in_child(request, view.standing.attempt, lease, stop))
@@ -150,9 +150,9 @@ class Attendant:
             self._pause(LONGEST_BACKOFF)
             self._give_back(request)
             return
-        points.reach("forked")
+        reach(Point.FORKED)
         ending = watch(child, request.job, self._pulse, self._stop, self._worker.settings.drain_grace)
-        points.reach("ended")
+        reach(Point.ENDED)
         if self._pulse.lease != lease:
             raise LeaseLost
         if ending.refusal:
@@ -265,6 +265,7 @@ class Attendant:
                 raise redis.ConnectionError(str(away)) from away
 
         self._ask(once)
+        reach(Point.DELIVERED)
 
     def _ask(self, step: Any) -> Any:
         return self._pulse.insist(step)

@@ -16,8 +16,12 @@ import redis
 from rq.defaults import RQ_KEY_PREFIX
 from rq.worker_registration import REDIS_WORKER_KEYS
 
+from outlast.points import Point, reach
 from outlast.queue import keys
 from outlast.queue.scripts import script
+
+#: Questions that a worker may ask between two renewals: where each answer takes long, so does its next renewal.
+QUESTIONS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +39,33 @@ class LapsedLeases:
         self._lease_seconds = lease_seconds
         self._seen: dict[str, Seen] = {}
         self._last: float | None = None
+        self._notice = 0.0
 
-    def outage(self) -> None:
-        """A sample could not be had: start every count again."""
+    def outage(self, notice: float = 0.0) -> None:
+        """A sample could not be had: start every count again, `notice` seconds after the next that can.
+
+        So long others may take to notice that the outage is over.
+        """
         self._seen.clear()
-        self._last = None
+        self._last, self._notice = None, max(self._notice, notice)
 
     def sample(self, asked: float, answered: float, counters: Mapping[str, int]) -> dict[str, int]:
         """Add one sample, asked for and answered at these times; returns the lapsed leases with their counters."""
         late = self._last is None or answered - self._last > self._lease_seconds / 2
         if late or answered - asked > self._lease_seconds / 2:
             self._seen.clear()
+        since, self._notice = answered + self._notice, 0.0
         self._last = answered
         before, self._seen = self._seen, {}
         for lease, counter in counters.items():
             known = before.get(lease)
             unchanged = known is not None and known.counter == counter
             # `asked` and not `answered`: the counter may have been raised any time after it was read.
-            self._seen[lease] = known if known is not None and unchanged else Seen(counter, answered)
+            self._seen[lease] = known if known is not None and unchanged else Seen(counter, since)
         return {
             lease: seen.counter
             for lease, seen in self._seen.items()
-            if asked - seen.since >= self._lease_seconds
+            if asked - seen.since >= self._lease_seconds + QUESTIONS * (answered - asked)
         }
 
 
@@ -90,8 +99,10 @@ class Leases:
         The ids of the jobs, or None if it was renewed or somebody else was first.
         """
         registration = f"{RQ_KEY_PREFIX}:worker:{keys.worker_of(lease)}"
+        reach(Point.RECOVERING)
         jobs: Any = self._recover(
             keys=[keys.LEASES, keys.hand_key(lease), registration, REDIS_WORKER_KEYS],
             args=[lease, "" if seen is None else seen, RQ_KEY_PREFIX],
         )
+        reach(Point.RECOVERED)
         return None if jobs is None else [job.decode("utf-8", "replace") for job in jobs]

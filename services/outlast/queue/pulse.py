@@ -14,7 +14,7 @@ from rq.defaults import RQ_KEY_PREFIX
 from rq.utils import now, utcformat
 
 from outlast import heartbeat
-from outlast.log.patience import is_away
+from outlast.log.patience import SOCKET_SECONDS, forget, is_away
 from outlast.queue import keys
 from outlast.queue.leases import LapsedLeases, Leases
 from outlast.queue.registration import Registration
@@ -66,6 +66,9 @@ class Pulse:
         self._next_schedule = 0.0
         self._pause = FIRST_PAUSE
         self._away_since: float | None = None
+        #: Why, in the words of each kind of failure that this outage has brought so far.
+        self._reasons: set[str] = set()
+        self._slow = False
         self._registered = False
         #: Called with each command of RQ that is about the job in hand.
         self.on_command: Callable[[dict[str, Any]], None] = lambda command: None
@@ -123,12 +126,22 @@ class Pulse:
         self._next_beat = asked + self._interval
         renewed, counters = self.leases.beat(self.lease)
         answered = time.monotonic()
+        self._judge_speed(answered - asked)
         counters.pop(self.lease, None)
         for lease, counter in self._lapsed.sample(asked, answered, counters).items():
             jobs = self.leases.recover(lease, counter)
             if jobs is not None:
                 log.warning("worker.recovered", extra={"lease": lease, "jobs": ",".join(jobs)})
         return renewed
+
+    def _judge_speed(self, seconds: float) -> None:
+        """Say once that an answer takes longer than the time between two renewals, and once that it no longer does."""
+        if not self._slow and seconds > self._interval:
+            self._slow = True
+            log.warning("redis.slow", extra={"seconds": round(seconds, 2), "lease": self.lease})
+        elif self._slow and seconds < self._interval / 2:
+            self._slow = False
+            log.info("redis.quick", extra={"seconds": round(seconds, 2)})
 
     def _renew_from_scratch(self) -> None:
         """Our lease is gone: begin another. Whoever works for the old one sees that `lease` has changed."""
@@ -145,9 +158,13 @@ class Pulse:
     def failed(self, error: redis.RedisError) -> None:
         """Redis did not do what it was asked: no sample of leases is timely until it does."""
         heartbeat.beat(self._runtime, heartbeat.State.WAITING)
-        self._lapsed.outage()
-        if self._away_since is None:
-            self._away_since = time.monotonic()
+        # Who waits for an answer when Redis vanishes without a word waits to the end; others may have to.
+        self._lapsed.outage(SOCKET_SECONDS if isinstance(error, redis.TimeoutError) else 0.0)
+        forget(self._connection)
+        self._registration.forget_commands()
+        self._away_since = self._away_since or time.monotonic()
+        if str(error) not in self._reasons:
+            self._reasons.add(str(error))
             log.warning("redis.away", extra={"error": str(error)})
 
     def _back(self) -> None:
@@ -155,6 +172,7 @@ class Pulse:
         if self._away_since is not None:
             log.info("redis.back", extra={"seconds": round(time.monotonic() - self._away_since, 1)})
             self._away_since = None
+            self._reasons.clear()
         self._pause = FIRST_PAUSE
 
     def wait_for_redis(self, *others: Any) -> None:

@@ -72,8 +72,13 @@ class Registration:
     def unregister(self) -> None:
         """Take the worker out of RQ's lists."""
         self._worker.register_death()  # type: ignore[no-untyped-call]  # RQ leaves it untyped
+        self.forget_commands()
+
+    def forget_commands(self) -> None:
+        """Listen for commands anew, at an address that may lead elsewhere by now."""
         if self._channel is not None:
             self._channel.close()
+            self._channel = None
 
     def commands(self) -> list[dict[str, Any]]:
         """What was sent to this worker (`rq.command`) since the last call; malformed messages are dropped."""

@@ -38,7 +38,9 @@ from rq.worker import DequeueStrategy, WorkerStatus
 from outlast import heartbeat, logs, secrecy
 from outlast.errors import SettingsError
 from outlast.kernel.confine import confinement
-from outlast.queue import command_line, points
+from outlast.log.patience import CONNECT_SECONDS, SOCKET_SECONDS
+from outlast.points import Point, reach
+from outlast.queue import command_line
 from outlast.queue.attend import Attendant
 from outlast.queue.job import Job
 from outlast.queue.pulse import Pulse
@@ -53,8 +55,6 @@ log = logging.getLogger(__name__)
 
 command_line.install()
 
-#: Seconds after which a command that Redis does not answer counts as failed. RQ's 415 would stall renewals.
-SOCKET_SECONDS = 5.0
 #: Seconds that a worker with several queues sleeps on the first of them before it looks at all again: BLMOVE
 #: waits for one list only, and BLPOP, which waits for several, drops a job if its caller dies.
 SEVERAL_QUEUES_SLICE = 0.1
@@ -84,9 +84,10 @@ class Worker(rq.Worker):
     def _set_connection(self, connection: redis.Redis) -> redis.Redis:
         """Fail fast: waiting is the loop's business, which has a lease to renew. A command is never sent twice."""
         pool = connection.connection_pool
+        # RQ's 415 would stall renewals.
         pool.connection_kwargs["socket_timeout"] = SOCKET_SECONDS
         if issubclass(pool.connection_class, redis.Connection):
-            pool.connection_kwargs["socket_connect_timeout"] = SOCKET_SECONDS
+            pool.connection_kwargs["socket_connect_timeout"] = CONNECT_SECONDS
         connection.set_retry(Retry(NoBackoff(), 0))
         pool.disconnect()
         return connection
@@ -113,7 +114,7 @@ class Worker(rq.Worker):
 
         Scheduled jobs are always looked after, so `with_scheduler` changes nothing. The formats are Outlast's own.
         """
-        logs.configure(self.settings.log_format, logging_level)
+        logs.configure(self.settings.log_format, logging_level or self.settings.log_level)
         self._dequeue_strategy = dequeue_strategy
         stop = StopRequests()
         stop.install()
@@ -143,7 +144,7 @@ class Worker(rq.Worker):
                 self._show(WorkerStatus.IDLE)
                 job = intake.take(block=not burst)
                 if job is not None:
-                    points.reach("taken")
+                    reach(Point.TAKEN)
                     self._show(WorkerStatus.BUSY)
                     attendant.see_through(job)
                     worked, idle_since = worked + 1, time.monotonic()

@@ -44,6 +44,7 @@ HANDS = "outlast:hand:*"
 LEASES = "outlast:leases"
 SESSIONS = "outlast:sessions"
 USER_IDS = "outlast:users"
+BACKUP = "outlast:backup"
 
 #: What RQ does with its own keys. `sort` and its like are @dangerous.
 _RQ = Rules(
@@ -86,6 +87,8 @@ WORKER = User(
         Rules((f"~{HEAD}",), ("+hset", *_READ_HASH)),
         Rules((f"~{LEASES}",), ("+hset", "+hdel", "+hincrby", *_READ_HASH)),
         Rules((f"~{SESSIONS}",), ("+zadd", "+zrevrange")),
+        # Whoever makes a backup does so as this user; the others only look.
+        Rules((f"~{BACKUP}",), ("+get", "+set", "+del")),
         # redis-py has no INCR of its own.
         Rules((f"~{USER_IDS}",), ("+incrby",)),
         # A job moves between RQ's queues and ours in one command, and both are watched in one.

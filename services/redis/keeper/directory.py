@@ -14,13 +14,22 @@ LEAST_FREE = 32 * 1024**2
 
 _LOCK = ".lock"
 
+#: There while a restore is under way (`outlast.backup.restoring`).
+_RESTORING = (".replacing", ".replaced")
+
 
 def take(data: Path) -> int:
     """Hold the directory; returns the lock's descriptor, which `exec` passes on, so that it lasts as long as Redis.
 
-    PlaceError, in one sentence, if this user cannot write there, if the disk is full, or if another Redis holds it.
+    PlaceError, in one sentence, if this user cannot write there, if the disk is full, if another Redis holds it, or if
+    a restore was cut off: its half and the workspaces may not belong together.
     """
     try:
+        if any((data / name).exists() for name in _RESTORING):
+            raise PlaceError(
+                "a restore was cut off before its end; make restore FROM=backups/…, of the same backup or of any "
+                "other, first puts back what was there and then begins anew."
+            )
         descriptor = os.open(data / _LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         _try_to_write(data)

@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,10 @@ import pytest
 import redis
 
 from outlast.cli.main import main
-from outlast.log.records import AttemptClosed, AttemptOpened, CellOutput
+from outlast.log.records import AttemptClosed, AttemptOpened, CellInterrupted, CellOutput, SessionOpened
 from outlast.log.redis_log import RedisLog
+from outlast.log.store import EMPTY
+from tests.redis_server import RedisServer
 from tests.unit.cli.sample import PROMPT, play
 
 #: Where child processes find the package.
@@ -93,6 +96,17 @@ def test_a_session_that_waits_for_its_next_attempt_is_listed_once(
     assert [(row["session"], row["state"], row["place"]) for row in lines(capsys)] == [("sales", "queued", 1)]
 
 
+def test_show_names_each_strike_by_its_cause_and_says_which_of_how_many_it_was(connection: redis.Redis) -> None:
+    log = RedisLog(connection, "struck")
+    play(log, finish=False)
+    writer = log.open_attempt(AttemptOpened("worker-2", "crash"), holder="b", expected=log.tail())
+    writer.append(CellInterrupted(2, "death", "the worker that ran it died"))
+    writer.append(CellInterrupted(2, "strike", "it was ended by SIGSEGV", "crash"))
+    shown = on_a_terminal("show", "struck")
+    assert "cell 2 was interrupted, death: the worker that ran it died" in shown
+    assert "cell 2 was interrupted, strike 1 of 2 (crash): it was ended by SIGSEGV" in shown
+
+
 def refuse(connection: redis.Redis, job: str, reason: str) -> None:
     """A job that failed, as RQ keeps it."""
     connection.sadd("rq:queues", "rq:queue:default")
@@ -157,6 +171,41 @@ def test_show_as_json_holds_the_whole_story(sales: RedisLog, capsys: pytest.Capt
     (shown,) = lines(capsys)
     assert shown["answer"] == "The total is 6." and shown["attempts"][1]["ran_again"] == [2]
     assert shown["attempts"][1]["restored"]["restored"] == ["rows"]
+
+
+def test_show_as_json_tells_whether_anybody_has_the_session_and_shows_that_it_lives(
+    connection: redis.Redis, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log = RedisLog(connection, "held")
+    log.open_attempt(AttemptOpened("w", "first"), holder="w.1", expected=EMPTY, session=SessionOpened("go"))
+    told = []
+    for renewals in (3, 4):
+        connection.hset("outlast:leases", "w.1", renewals)
+        assert main(["show", "held"]) == 0
+        told += [(row["state"], row["renewals"], row["suspended"]) for row in lines(capsys)]
+    connection.set("rq:suspended", 1)
+    play(RedisLog(connection, "sales"))
+    assert main(["show", "sales"]) == 0
+    told += [(row["state"], row["renewals"], row["suspended"]) for row in lines(capsys)]
+    assert told == [("running", 3, False), ("running", 4, False), ("finished", 0, True)]
+
+
+def test_sessions_can_be_looked_at_while_redis_takes_no_writes(
+    private_redis: Callable[[], RedisServer], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = private_redis()
+    monkeypatch.setenv("OUTLAST_REDIS_URL", server.url)
+    with redis.Redis.from_url(server.url) as client:
+        play(RedisLog(client, "sales"))
+        (server.directory / "dump.rdb").mkdir()
+        client.config_set("save", "1000000 1")
+        client.bgsave()
+        while client.info("persistence")["rdb_bgsave_in_progress"]:
+            pass
+        with pytest.raises(redis.ResponseError, match="MISCONF"):
+            client.ping()
+    assert main(["show", "sales"]) == 0
+    assert [row["state"] for row in lines(capsys)] == ["finished"]
 
 
 def test_a_saved_log_is_verified_offline_and_a_changed_one_is_not(

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -12,8 +14,10 @@ import pytest
 import redis
 
 from outlast.cli.main import main
+from outlast.drill.scripted_model import ScriptedModel
+from outlast.log import redis_log
+from tests.proxy import Proxy
 from tests.redis_server import RedisServer
-from tests.scripted_model import ScriptedModel
 
 Findings = dict[str, dict[str, str]]
 Doctor = Callable[..., tuple[int, Findings]]
@@ -112,6 +116,48 @@ def test_a_redis_that_is_nearly_full(doctor: Doctor, private_redis: Callable[[],
     with redis.Redis.from_url(server.url) as client:
         client.config_set("maxmemory", int(client.info("memory")["used_memory"]) + 50_000)
     assert "REDIS_MEMORY" in doctor(redis_url=server.url)[1]["Redis memory"]["mend"]
+
+
+def test_a_redis_that_takes_no_writes(doctor: Doctor, private_redis: Callable[[], RedisServer]) -> None:
+    server = private_redis()
+    with redis.Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", 1)
+        full = doctor(redis_url=server.url)[1]
+        client.config_set("maxmemory", 0)
+        (server.directory / "dump.rdb").mkdir()
+        client.bgsave()
+        while client.info("persistence")["rdb_bgsave_in_progress"]:
+            pass
+        # Nobody has asked for snapshots, so it goes on without.
+        assert client.set("outlast:doctor", 1) and "Redis writes" not in doctor(redis_url=server.url)[1]
+        client.config_set("save", "1000000 1")
+        unsaved = doctor(redis_url=server.url)[1]
+        client.replicaof("127.0.0.1", "1")
+        replica = doctor(redis_url=server.url)[1]
+    assert "it takes no writes; workers wait" in full["Redis memory"]["said"]
+    assert "snapshot could not be written" in unsaved["Redis writes"]["said"]
+    assert "it is a replica" in replica["Redis writes"]["said"] and "REPLICAOF" in replica["Redis writes"]["mend"]
+    for found in (full, unsaved, replica):
+        assert "does not show" in found["workers"]["said"] and "log guard" not in found
+
+
+def test_a_redis_that_answers_slowly(doctor: Doctor, private_redis: Callable[[], RedisServer]) -> None:
+    server = private_redis()
+    assert "answers in" in doctor(redis_url=server.url)[1]["Redis"]["said"]
+    with Proxy(server.port) as proxy:
+        proxy.delay = 0.3
+        code, found = doctor(redis_url=f"redis://127.0.0.1:{proxy.port}/0")
+    assert code == 1 and found["Redis"]["verdict"] == "bad" and "s to answer." in found["Redis"]["said"]
+
+
+def test_a_redis_that_hangs(
+    doctor: Doctor, private_redis: Callable[[], RedisServer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_log, "SOCKET_SECONDS", 0.3)
+    server = private_redis()
+    os.kill(server.pid, signal.SIGSTOP)
+    code, found = doctor(redis_url=server.url)
+    assert code == 1 and found["Redis"]["said"].startswith("it does not answer: ")
 
 
 def test_whether_the_user_may_delete_a_log_is_told_and_none_is_deleted(

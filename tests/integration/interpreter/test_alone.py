@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from tests.scripted_model import ScriptedModel
+from outlast.drill.scripted_model import ScriptedModel
 
 ROOT = Path(__file__).parents[3]
 

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from outlast.drill.scripted_model import ScriptedModel
 from outlast.errors import ModelAway, Stopped
 from outlast.interpreter.model import Delta, Finish
 from outlast.stop import StopSignal
 from tests.integration.interpreter.clients import WIRE, ask, client
 from tests.integration.interpreter.servers import Exchange, closed_port, serving
-from tests.scripted_model import ScriptedModel
 
 
 def test_a_reply_comes_whole_and_with_its_counts() -> None:

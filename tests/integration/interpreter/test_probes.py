@@ -7,11 +7,11 @@ from collections.abc import Callable
 
 import pytest
 
+from outlast.drill.scripted_model import ScriptedModel
 from outlast.errors import ModelAway
 from outlast.interpreter.model import estimate_tokens
 from tests.integration.interpreter.clients import WIRE, client
 from tests.integration.interpreter.servers import Exchange, Handle, closed_port, serving
-from tests.scripted_model import ScriptedModel
 
 
 def counting(tokens: Callable[[str, bool, bool], int]) -> Handle:

@@ -22,14 +22,14 @@ from outlast.stop import StopSignal
 class Session:
     """A workspace, a kernel on it, and short ways to use them."""
 
-    def __init__(self, settings: Settings, session: str) -> None:
+    def __init__(self, settings: Settings, session: str, attempt: int = 0) -> None:
         self.settings = settings
         self.name = session
         self.workspace = Workspace.open(settings, session)
         self.stop = StopSignal()
         self.live: list[str] = []
         self.is_closed = False
-        self.kernel = Kernel.launch(self.workspace, settings, session=session)
+        self.kernel = Kernel.launch(self.workspace, settings, session=session, attempt=attempt)
 
     def ready(self, on_wait: Callable[[str], None] | None = None) -> Session:
         self.kernel.ready(self.stop, on_wait)

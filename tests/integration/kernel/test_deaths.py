@@ -11,12 +11,13 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 
-from outlast.errors import KernelDied, KernelUnusable
+from outlast.errors import KernelDied, KernelUnusable, Stopped
 from outlast.settings import Settings
 from tests.integration.kernel.conftest import NewSession, Session
 
@@ -146,6 +147,32 @@ def test_the_worker_may_be_killed_while_its_guardian_waits_for_the_lock(
     session.close()
     assert is_locked(Path(settings.workspaces) / "contended")
     assert not gone(watch(pids[1:2])[0], 0)
+
+
+def test_a_kernel_gives_way_to_a_newer_attempt_and_to_no_older_one(settings: Settings) -> None:
+    with ExitStack() as stack:
+
+        def launched(attempt: int) -> Session:
+            session = Session(replace(settings, lease=1.0), "handed-over", attempt)
+            stack.callback(session.close)
+            return session
+
+        def wait() -> None:
+            with pytest.raises(Stopped):
+                late.ready(lambda _: waits.set())
+
+        old, waits = launched(1).ready(), threading.Event()
+        new = launched(2).ready()
+        with pytest.raises(KernelDied, match="a newer attempt holds the session"):
+            old.run("1")
+        late = launched(1)
+        thread = threading.Thread(target=wait)
+        thread.start()
+        assert waits.wait(60)
+        # Each has the guardian look twice.
+        assert [new.run(f"print({number})").output for number in (1, 2)] == ["1\n", "2\n"]
+        late.stop.set("fenced")
+        thread.join(60)
 
 
 def test_when_the_guardian_is_killed_the_kernel_dies_and_the_worker_clears_up(

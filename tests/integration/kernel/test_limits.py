@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from outlast.errors import KernelDied, Stopped
@@ -48,6 +50,31 @@ def test_a_cell_that_does_nothing_is_stopped_and_the_model_is_told_why(
 def test_a_cell_that_works_in_silence_has_not_stalled(shared: Session) -> None:
     code = "import time\nend = time.process_time() + 1.2\nwhile time.process_time() < end: pass\nprint('done')"
     assert shared.run(code, stall=1.0).output == "done\n"
+
+
+def test_time_in_which_nobody_could_log_the_output_of_a_cell_counts_towards_no_limit(shared: Session) -> None:
+    def as_if_redis_were_away(_: str) -> None:
+        time.sleep(2.2)
+        (shared.workspace.files / "back").touch()
+
+    code = "print('one', flush=True)\nimport os, time\nwhile not os.path.exists('back'): time.sleep(0.01)\nprint('two')"
+    result = shared.run(code, timeout=2.0, stall=2.0, on_output=as_if_redis_were_away)
+    assert (result.status, result.output) == ("ok", "one\ntwo\n")
+
+
+def test_nor_does_it_count_as_not_reacting_to_an_interrupt(shared: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exchange, "_INTERRUPT_SECONDS", 2.0)
+
+    def as_if_redis_were_away(_: str) -> None:
+        time.sleep(2.2)
+        (shared.workspace.files / "last").touch()
+
+    code = (
+        "import os, time\ntry: time.sleep(1000)\nexcept KeyboardInterrupt:\n"
+        "    print('stopping', flush=True)\n    while not os.path.exists('last'): time.sleep(0.01)"
+    )
+    result = shared.run(code, timeout=0.5, on_output=as_if_redis_were_away)
+    assert result.status == "timeout" and "stopping" in result.output
 
 
 def test_a_cell_that_ignores_the_interrupt_is_killed(new_session: NewSession, monkeypatch: pytest.MonkeyPatch) -> None:

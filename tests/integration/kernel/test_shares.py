@@ -38,3 +38,16 @@ def test_a_program_that_fills_the_disk_between_cells_ends_with_its_kernel(new_se
         session.run("1")
     assert not died.value.by_cell
     assert len(list(files.glob("large-*"))) == count
+
+
+@pytest.mark.parametrize(
+    "large", [f"os.urandom({2 * LIMIT})", f"__import__('numpy').zeros({2 * LIMIT}, 'u1')"], ids=("bytes", "array")
+)
+def test_what_is_larger_than_the_part_of_the_disk_is_left_out_and_costs_no_other(
+    new_session: NewSession, large: str
+) -> None:
+    session = new_session(disk_limit=LIMIT).ready()
+    session.run(f"import os\nlarge, small = {large}, 5")
+    saved = session.kernel.save(1, session.stop)
+    assert not saved.error and set(saved.missing) == {"large"}
+    assert any(why in saved.missing["large"] for why in ("too large", "larger than the limit"))

@@ -241,6 +241,18 @@ def test_a_writer_stops_when_acknowledged_records_are_gone_after_an_outage(world
     assert len(log.read()) == 2
 
 
+def test_a_writer_stops_when_acknowledged_records_are_gone_though_it_met_no_outage(world: World) -> None:
+    log = world.log()
+    writer = opened(log)
+    writer.append(delta(1))
+    writer.append(delta(2))
+    world.drop_last_record()
+    with pytest.raises(LogDamaged, match="ends at 1-1, but 1-2 had been acknowledged"):
+        writer.append(delta(3))
+    # It left nothing behind that would break the chain.
+    assert [str(record.id) for record in log.read()] == ["0-1", "1-0", "1-1"]
+
+
 def test_a_log_whose_end_was_forged_is_not_opened_again(world: World) -> None:
     log = world.log()
     opened(log).close(DRAINED, state="drained")

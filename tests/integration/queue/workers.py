@@ -26,12 +26,13 @@ from typing import Any
 import redis
 
 import outlast.queue
+from outlast import points
 from outlast.attempt.request import Request
 from outlast.errors import Fenced, RedisAway, Refused
 from outlast.log.records import AttemptClosed, AttemptOpened, SessionFinished, SessionOpened, UserMessage
 from outlast.log.redis_log import RedisLog
 from outlast.log.store import EMPTY, Tail
-from outlast.queue import points, watch
+from outlast.queue import watch
 from outlast.settings import Settings
 from outlast.stop import StopSignal
 
@@ -148,7 +149,7 @@ class KilledWhenTaken(Worker):
     """Dies between taking a job and anything else."""
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
-        points.arm("taken", _die)
+        points.arm(points.Point.TAKEN, _die)
         return super().work(*args, **kwargs)
 
 
@@ -156,7 +157,7 @@ class KilledWhenStarted(Worker):
     """Dies between marking a job as started and forking."""
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
-        points.arm("started", _die)
+        points.arm(points.Point.STARTED, _die)
         return super().work(*args, **kwargs)
 
 
@@ -164,7 +165,7 @@ class KilledWhenEnded(Worker):
     """Dies when the session has ended and RQ does not know it."""
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
-        points.arm("ended", _die)
+        points.arm(points.Point.ENDED, _die)
         return super().work(*args, **kwargs)
 
 
@@ -185,7 +186,7 @@ class RedisKilledWhenEnded(Worker):
     """Kills the test's Redis when a session has ended and RQ does not know it."""
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
-        points.arm("ended", _kill_redis_once)
+        points.arm(points.Point.ENDED, _kill_redis_once)
         return super().work(*args, **kwargs)
 
 
@@ -193,5 +194,5 @@ class RedisKilledWhenTaken(Worker):
     """Kills the test's Redis when a job has been taken."""
 
     def work(self, *args: Any, **kwargs: Any) -> bool:
-        points.arm("taken", _kill_redis_once)
+        points.arm(points.Point.TAKEN, _kill_redis_once)
         return super().work(*args, **kwargs)

@@ -10,6 +10,7 @@ import pytest
 import redis
 
 from outlast.attempt import users
+from outlast.backup.standstill import standstill
 from outlast.kernel.confine import Confinement
 from outlast.kernel.workspace import FIRST_UID
 from outlast.log.inbox import RedisInbox
@@ -77,6 +78,8 @@ WRITING = [
     "RPUSH outlast:hand:x x",
     "INCR outlast:users",
     "INCRBY outlast:users 1",
+    "SET outlast:backup x",
+    "DEL outlast:backup",
 ]
 
 #: What nobody but the administrator may ask of Redis.
@@ -134,6 +137,14 @@ def test_the_worker_counts_the_users_of_sessions(
     assert FIRST_UID < first < second
     for words in ("SET outlast:users 0", "DEL outlast:users", "DECR outlast:users"):
         assert not_refused(as_user("worker"), [words]) == []
+
+
+def test_a_backup_holds_cells_up_as_the_worker_does_and_takes_nothing_else(as_user: Connect) -> None:
+    with standstill(as_user("worker"), "20261123T041122.250Z") as held:
+        held.demand()
+        assert as_user("worker").get("outlast:backup") == b"20261123T041122.250Z"
+    assert as_user("admin").exists("outlast:backup") == 0
+    assert not_refused(as_user("worker"), ["APPEND outlast:backup x", "RENAME outlast:backup rq:mine"]) == []
 
 
 def test_the_administrator_is_refused_none_of_it(sales: RedisLog, as_user: Connect) -> None:

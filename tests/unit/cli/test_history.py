@@ -8,7 +8,7 @@ import pytest
 
 from outlast.cli.history import History, history
 from outlast.cli.lines import line
-from outlast.log.records import BODIES, CellStarted, Record, RecordId, StateSaved
+from outlast.log.records import BODIES, CellInterrupted, CellStarted, Record, RecordId, StateSaved, TurnWaiting
 from tests.unit.cli.sample import CHART, FIRST, killed_session
 from tests.unit.log.story import UNHURRIED
 
@@ -24,6 +24,35 @@ def test_a_killed_cell_is_counted_as_one_death_and_two_runs() -> None:
         (2, "ok", 2, 1),
     ]
     assert past.cells[1].artifacts == (CHART,) and past.cells[0].missing == {"lock": "cannot be pickled"}
+
+
+def test_an_interruption_says_by_what_and_which_strike_it_was() -> None:
+    past = history("sales", records(finish=False))
+    crash = CellInterrupted(2, "strike", "it was killed by SIGSEGV", "crash")
+    death = CellInterrupted(2, "death", "the worker that ran it died")
+    drain = CellInterrupted(2, "drain", "the worker was asked to stop")
+    for sequence, body in enumerate([crash, *[death] * 4, drain, death], 50):
+        past.add(Record.make(RecordId(1, sequence), 1.0, "", body))
+    cuts = past.cells[1].interruptions
+    assert [(cut.kind, cut.strike, cut.of) for cut in cuts] == [
+        ("strike", 1, 2), *[("death", 0, 2)] * 4, ("drain", 0, 2), ("death", 2, 2),
+    ]  # fmt: skip
+    assert (cuts[0].by, cuts[0].cause, cuts[0].attempt) == ("crash", "it was killed by SIGSEGV", 1)
+
+
+def test_a_session_waits_from_the_record_that_says_so_to_the_one_with_the_waits_length() -> None:
+    past = history("sales", records(finish=False))
+    model, redis, said = "the model server is away", "Redis was away", []
+    for sequence, (why, seconds) in enumerate([(model, 0.0), (redis, 300.0), (model, 20.0), (redis, 5.0)], 50):
+        record = Record.make(RecordId(1, sequence), 1.0, "", TurnWaiting(why, seconds))
+        past.add(record)
+        said.append((past.state, past.waiting, line(record).text))
+    assert said == [
+        ("waiting", model, model),
+        ("waiting", model, f"{redis} · 5 min"),
+        ("running", "", f"{model} · 20 s"),
+        ("running", "", f"{redis} · 5.00 s"),
+    ]
 
 
 def test_a_recovery_says_how_long_it_took_and_what_it_kept() -> None:

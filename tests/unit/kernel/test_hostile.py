@@ -13,7 +13,7 @@ import pytest
 
 from outlast.errors import Refused
 from outlast.kernel.bounded import MOST_BYTES, within
-from outlast.kernel.causes import cause_of_death
+from outlast.kernel.causes import ANOTHER_WAY, Cause, advice, cause_of_death
 from outlast.kernel.cell import CellOutput
 from outlast.kernel.channel import Unreadable, read
 from outlast.kernel.checkpoints import find_manifest, manifest_digest, names_with_reasons
@@ -228,17 +228,54 @@ def test_a_file_written_right_after_a_moment_counts_though_dated_by_the_tick_bef
         ),
         ({"event": "gone"}, "its guardian has ended"),
         ({"event": "lapsed"}, "no"),
+        ({"event": "superseded"}, "a newer attempt holds the session"),
     ],
 )
 def test_a_death_has_a_cause_that_names_the_signal(event: dict[str, Any], words: str) -> None:
-    assert words in cause_of_death(event, "cell 1 ran")
+    cause = cause_of_death(event, "cell 1 ran")
+    assert cause is not None and words in cause.says
 
 
 def test_what_is_no_death_has_no_cause() -> None:
-    assert cause_of_death({"event": "started", "pid": 1}, "cell 1 ran") == ""
+    assert cause_of_death({"event": "started", "pid": 1}, "cell 1 ran") is None
+
+
+def death(**facts: Any) -> Cause:
+    """How a kernel has ended that was running cell 1."""
+    event = {"event": "exit", "status": 0, "signal": 0, "memory": False, "words": ""}
+    cause = cause_of_death(event | facts, "cell 1 ran")
+    assert cause is not None
+    return cause
+
+
+@pytest.mark.parametrize(
+    ("facts", "by"),
+    [
+        ({"signal": 9, "memory": True}, "memory"),
+        ({"signal": 9}, "killed"),
+        ({"signal": 6}, "crash"),
+        ({"signal": 7}, "crash"),
+        ({"signal": 11, "memory": True}, "crash"),
+        ({"signal": 15}, "signal"),
+        ({"status": 3}, "exit"),
+        ({"signal": 9, "over": "its files take 3.0 GiB"}, "disk"),
+        ({"event": "gone"}, "guardian"),
+    ],
+)
+def test_a_death_is_by_something_for_which_there_is_an_advice(facts: dict[str, Any], by: str) -> None:
+    assert death(**facts).by == by and advice(by) != ANOTHER_WAY
+
+
+def test_for_what_the_code_cannot_help_there_is_another_way() -> None:
+    assert death(event="lapsed").by == "" and advice("") == advice("not known to this version") == ANOTHER_WAY
+
+
+def test_a_death_for_want_of_memory_says_how_much_there_is() -> None:
+    assert death(signal=9, memory=True, share="2.7 GiB").says.endswith("memory ran out: a session may use 2.7 GiB.")
 
 
 def test_of_a_traceback_at_the_start_only_the_error_itself_is_told() -> None:
     words = "Traceback (most recent call last):\n  File 'boot.py', line 3\n    import z\nImportError: No module 'zmq'\n"
     event = {"event": "exit", "memory": False, "signal": 0, "status": 1, "words": words}
-    assert cause_of_death(event, "it started").endswith("exit status 1 while it started. ImportError: No module 'zmq'")
+    cause = cause_of_death(event, "it started")
+    assert cause and cause.says.endswith("exit status 1 while it started. ImportError: No module 'zmq'")

@@ -7,6 +7,7 @@ import itertools
 import os
 import tracemalloc
 import unicodedata
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,34 @@ def test_an_escape_that_never_ends_is_not_waited_for() -> None:
 def transcript(directory: Path, *, chars: int = 400, most_bytes: int = 1 << 20) -> Transcript:
     artifacts = CellArtifacts(directory, 7)
     return Transcript(chars, most_bytes, lambda: artifacts.open(".txt", "text/plain"))
+
+
+def test_a_run_whose_end_was_never_logged_leaves_its_names_to_the_next(tmp_path: Path) -> None:
+    for earlier in (None, {}):
+        artifacts = CellArtifacts(tmp_path, 7, earlier=earlier)
+        cell = Transcript(400, 1 << 20, partial(artifacts.open, ".txt", "text/plain"))
+        cell.write("x" * 1000)
+        view, artifact = cell.finish()
+        assert f"../{tmp_path.name}/cell-7.txt" in view and artifact is not None
+        assert [path.name for path in tmp_path.iterdir()] == ["cell-7.txt"]
+
+
+@pytest.mark.parametrize(("again", "name"), [("x" * 1000, "cell-7.txt"), ("y" * 1000, "cell-7-2.txt")])
+def test_a_run_after_one_that_was_logged_has_its_artifact_or_another_beside_it(
+    tmp_path: Path, again: str, name: str
+) -> None:
+    first = transcript(tmp_path)
+    first.write("x" * 1000)
+    said, kept = first.finish()
+    assert kept is not None
+    (tmp_path / "cell-7-2.txt").write_text("of a run that was cut off after it")
+    artifacts = CellArtifacts(tmp_path, 7, earlier={"cell-7.txt": kept.sha256})
+    last = Transcript(400, 1 << 20, lambda: artifacts.open(".txt", "text/plain"))
+    last.write(again)
+    view, artifact = last.finish()
+    assert artifact is not None and artifact.path == f"{tmp_path.name}/{name}" and artifact.path in view
+    assert (tmp_path / name).read_text() == again and (tmp_path / "cell-7.txt").read_text() == "x" * 1000
+    assert (view == said) is (name == "cell-7.txt") is (len(list(tmp_path.iterdir())) == 1)
 
 
 def test_a_short_output_is_whole_and_needs_no_file(tmp_path: Path) -> None:

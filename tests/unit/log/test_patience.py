@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import time
 from itertools import pairwise
+from threading import Barrier, Event, Thread
 
 import pytest
 import redis
 
 from outlast.errors import RedisAway
+from outlast.log import patience
 from outlast.log.patience import LONGEST_PAUSE, Patience, at_once, is_away
+from outlast.queue import pulse
 
 
 @pytest.mark.parametrize(
@@ -51,6 +55,29 @@ def test_what_will_never_succeed_is_not_repeated(error: redis.RedisError) -> Non
     assert raised.value is error
 
 
+@pytest.mark.parametrize("longest", [patience.LONGEST_PAUSE, pulse.LONGEST_PAUSE])
+def test_from_redis_return_to_the_next_try_it_is_three_seconds_at_most(
+    longest: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "LONGEST_PAUSE", longest)
+    now, begun = 0.0, []
+
+    def pause(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    def fail(again: bool) -> None:
+        nonlocal now
+        begun.append(now)
+        if len(begun) < 20:
+            # The longest that a try takes of which Redis's return notices nothing.
+            now += patience.CONNECT_SECONDS
+            raise redis.ConnectionError("no answer")
+
+    Patience(pause=pause).insist(fail)
+    assert max(after - before for before, after in pairwise(begun)) < 3.001
+
+
 def test_the_pauses_double_up_to_the_longest() -> None:
     paused: list[float] = []
     tries: list[float] = []
@@ -92,3 +119,64 @@ def test_giving_up_cuts_a_pause_short_and_leaves_one_last_try() -> None:
         Patience(lambda: len(paused) >= 4, pause=paused.append).insist(fail)
     assert len(tries) == 4
     assert all(seconds <= 0.1 for seconds in paused)
+
+
+def test_each_try_but_the_first_is_over_a_new_connection() -> None:
+    steps: list[str] = []
+
+    def fail_twice(again: bool) -> None:
+        steps.append("try")
+        if steps.count("try") < 3:
+            raise redis.ConnectionError("away")
+
+    Patience(pause=lambda _: None, reconnect=lambda: steps.append("connect")).insist(fail_twice)
+    assert steps == ["try", "connect", "try", "connect", "try"]
+
+
+def test_the_time_that_was_waited_counts_from_the_command_that_failed_to_the_one_that_did_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    seen: list[float] = []
+
+    def fail_twice(again: bool) -> None:
+        now[0] += 5  # It is not refused: nobody answers.
+        seen.append(patience.waited)
+        if len(seen) < 3:
+            raise redis.TimeoutError("silence")
+
+    def rest(seconds: float) -> None:
+        now[0] += seconds
+
+    patience = Patience(pause=rest)
+    patience.insist(fail_twice)
+    assert seen == [0.0, pytest.approx(10.05), pytest.approx(15.15)]
+    assert patience.waited == pytest.approx(15.15)
+    now[0] += 100
+    patience.ask(lambda: None)
+    assert patience.waited == pytest.approx(15.15)
+
+
+def test_time_in_which_two_threads_wait_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    both, may_end = Barrier(3, timeout=60), Event()
+
+    def fail_once(again: bool) -> None:
+        if not again:
+            raise redis.ConnectionError("away")
+        both.wait()
+        may_end.wait(60)
+
+    patience = Patience(pause=lambda _: None)
+    threads = [Thread(target=patience.insist, args=(fail_once,)) for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    both.wait()
+    now[0] += 10
+    assert patience.waited == 10
+    may_end.set()
+    for thread in threads:
+        thread.join()
+    assert patience.waited == 10

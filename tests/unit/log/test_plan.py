@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from outlast.log import records as r
-from outlast.log.plan import DEATHS_PER_STRIKE, Do, Next, Policy, plan
+from outlast.log.plan import Do, Next, Policy, plan
 from outlast.log.project import project
+from outlast.log.variables import DEATHS_PER_STRIKE
 from tests.unit.log.story import EVENTFUL, UNHURRIED, again, build, cell, opened, pending, reply
 
 HEAD: list[r.Body] = [opened(), r.AttemptOpened("w", "first")]
@@ -130,6 +131,13 @@ def test_five_deaths_in_a_row_on_one_cell_count_as_one_strike() -> None:
     assert next_of(reply("x"), *deaths, STARTED, DEATH).do is Do.REPORT
 
 
+def test_a_strike_that_five_deaths_made_stays_one_when_another_follows() -> None:
+    deaths = [STARTED, DEATH] * DEATHS_PER_STRIKE
+    assert next_of(reply("x"), *deaths, STARTED, STRIKE).do is Do.REPORT
+    assert next_of(reply("x"), *deaths, *[STARTED, DEATH] * (DEATHS_PER_STRIKE - 1), STARTED, STRIKE).do is Do.REPORT
+    assert next_of(reply("x"), STARTED, STRIKE, *deaths).do is Do.REPORT
+
+
 def test_deaths_of_an_earlier_cell_do_not_count_for_the_next() -> None:
     deaths = [STARTED, DEATH] * 9
     assert next_of(reply("x"), *deaths, *cell(1), reply("y"), r.CellStarted(2, "python"), DEATH).do is Do.RERUN
@@ -146,7 +154,9 @@ def test_a_third_strike_parks_the_session_only_if_no_cell_has_ever_completed() -
     third = [reply("y"), r.CellStarted(2, "python"), r.CellInterrupted(2, "strike", "it was killed by SIGKILL")]
     parked = next_of(*twice, *third)
     assert parked.do is Do.FAIL
-    assert "SIGKILL" in parked.cause
+    assert "SIGKILL" in parked.cause and "`outlast retry`" in parked.cause
+    twice_by_deaths = [reply("x"), *[STARTED, DEATH] * (2 * DEATHS_PER_STRIKE), killed]
+    assert next_of(*twice_by_deaths, *third).do is Do.FAIL
     assert next_of(reply("w"), *cell(1), *twice, *third).do is not Do.FAIL
 
 

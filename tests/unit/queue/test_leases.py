@@ -84,12 +84,33 @@ def test_an_outage_of_redis_restarts_the_clock_of_all() -> None:
     assert sweeper.until_lapsed({"a": 1}) == 4
 
 
+def test_after_an_outage_that_others_may_notice_late_the_clock_starts_that_much_later() -> None:
+    sweeper = Sweeper()
+    sweeper.see({"a": 1})
+    sweeper.leases.outage(notice=5.0)
+    # Renewed first at the last moment, 5 s after the outage, and never again.
+    assert not any(sweeper.see({"a": 1}) for _ in range(10))
+    assert sweeper.until_lapsed({"a": 2}) == 5
+    sweeper.leases.outage(notice=5.0)
+    # The same outage, met again in another way.
+    sweeper.leases.outage()
+    assert sweeper.until_lapsed({"a": 2}) == 15
+
+
 def test_a_sample_that_redis_was_slow_to_answer_restarts_the_clock() -> None:
     sweeper = Sweeper()
     for _ in range(4):
         sweeper.see({"a": 1})
     assert not sweeper.see({"a": 1}, after=0.0, takes=LEASE / 2 + 0.01)
     assert not sweeper.see({"a": 1})
+
+
+def test_where_redis_answers_slowly_a_renewal_may_come_late() -> None:
+    sweeper = Sweeper()
+    # Ten answers of 0.2 s each between two renewals; the sweeper itself asks for less at the time.
+    renewed = [sweeper.see({"a": number // 8}, after=0.3, takes=0.2) for number in range(40)]
+    assert not any(renewed)
+    assert any(sweeper.see({"a": 99}, after=0.3, takes=0.2) for _ in range(10))
 
 
 def test_a_lease_is_not_judged_by_the_time_an_answer_took() -> None:

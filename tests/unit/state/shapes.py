@@ -30,6 +30,13 @@ def _is_of_a_table(obj):
     return library == "pandas" and not hasattr(obj, "tolist") and not hasattr(obj, "columns")
 
 
+def _is_arrows(array):
+    """Whether the memory is Arrow's, which nobody can write to: who shares it makes no difference to anything."""
+    while type(array).__module__.partition(".")[0] == "numpy":
+        array = array.base
+    return type(array).__module__.partition(".")[0] == "pyarrow"
+
+
 class _Shape:
     def __init__(self, namespace):
         self._namespace = namespace
@@ -120,7 +127,8 @@ class _Shape:
         )
         steps = tuple(step for size, step in zip(array.shape, array.strides, strict=True) if size > 1)
         touched = (np.asarray(offsets, dtype=int).ravel() + start).tolist() if array.size else []
-        self._places.append((number, touched, steps))
+        if not _is_arrows(array):
+            self._places.append((number, touched, steps))
         content = self.all_of(array.ravel().tolist()) if array.dtype == object else array.tolist()
         return f"{array.dtype.str} {array.shape} {array.flags.writeable} {str(content)[:2000]}"
 

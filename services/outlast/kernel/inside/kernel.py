@@ -14,6 +14,7 @@ import contextlib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Iterator
 from types import ModuleType
 from typing import Any
@@ -51,6 +52,9 @@ class Shell(ZMQInteractiveShell):
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
         said = hint(evalue)
         super()._showtraceback(etype, evalue, [*stb, said] if said else stb)
+        if isinstance(evalue, MemoryError):
+            # IPython keeps the newest error, and its frames what filled the memory, out of reach of every `del`.
+            traceback.clear_frames(evalue.__traceback__)
 
     def ask_exit(self) -> None:
         """Say that nothing ends."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import pickle
 from collections.abc import Iterable, Iterator
@@ -97,7 +98,8 @@ def dump(key: Key, value: Any, stream: Stream, pickler: StatePickler) -> str:
     except (Interrupted, NeedsKernel):
         raise
     except BaseException as error:
-        if stream.failure is not None:
+        # A file that would be too large is this entry's own; for anything else no other could be written either.
+        if stream.failure is not None and stream.failure.errno != errno.EFBIG:
             raise stream.failure from None
         return reason(error)
     return ""

@@ -23,7 +23,7 @@ def of(data: Path, what: str, *, cuttable: bool = False) -> str:
             f"to go back to the snapshot of {when} and lose everything since (it is set aside in {data}/cut):\n"
             "         docker compose run --rm redis python3 -m keeper.mend snapshot"
         )
-    ways.append(f"to go back to a backup of your own: put its files in place of those in {data}")
+    ways.append("to go back to a backup: make restore FROM=backups/…, on the host")
     choices = "\n".join(f"      {letter}. {way}" for letter, way in zip("abc", ways, strict=False))
     return f"""\
 {what}; Redis was not started, and nothing was changed.

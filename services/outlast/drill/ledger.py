@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
-from outlast.log.records import CellFinished, CellInterrupted, CellReplayed, CellStarted, Record, StateSaved
+from ..log.records import CellFinished, CellInterrupted, CellReplayed, CellStarted, Record, StateSaved
 
 
 def second_runs(records: Iterable[Record], ran: Sequence[int]) -> list[str]:

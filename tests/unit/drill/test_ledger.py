@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bench.ledger import second_runs
+from outlast.drill.ledger import second_runs
 from outlast.log.records import (
     GENESIS,
     Body,

@@ -22,6 +22,7 @@ The script is a YAML file (or the same thing as a Python mapping, or a list of r
       - {kind: status, status: 429, retry_after: 1, times: 2}
       - {kind: length}                           # 400, the conversation is too long
       - {kind: hang}                             # accepts the request, never a token
+      - {kind: stall, after: 3}                  # never another token after 3 chunks
       - {kind: garbage}                          # a line that is no JSON
 
 A fault hits `times` requests (1 by default, null for ever), after letting `skip` pass; with `reply: n` only
@@ -43,7 +44,8 @@ import signal
 import socket
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -53,6 +55,9 @@ import yaml
 
 NOT_A_MODEL = "This server plays a fixed script; it is not a model."
 PAST_THE_END = "Done."
+
+#: Of faults; the module's docstring says what each does.
+KINDS = ("slow", "cut", "status", "length", "hang", "stall", "garbage")
 
 _CHUNK = re.compile(r"\s*\S{1,12}|\s+")
 _SPECIAL = re.compile(r"(<\|im_start\|>|<\|im_end\|>)")
@@ -104,8 +109,8 @@ class Fault:
     message: str = "scripted fault"
 
     def __post_init__(self) -> None:
-        if self.kind not in ("slow", "cut", "status", "length", "hang", "garbage"):
-            raise ValueError(f"fault {self.kind!r} is none of slow, cut, status, length, hang, garbage")
+        if self.kind not in KINDS:
+            raise ValueError(f"fault {self.kind!r} is none of {', '.join(KINDS)}")
 
     def hits(self, index: int, probe: bool) -> bool:
         """Whether this request meets the fault; counts it if so."""
@@ -203,12 +208,7 @@ class ScriptedModel:
         self._faults = [Fault(**fault) for fault in (*data.get("faults", ()), *faults)]
         self._changed = threading.Condition()
         self._arrivals: list[Arrival] = []
-        self._stop_read, self._stop_write = os.pipe()
-        self._server = _Server((host, port), _Handler)
-        self._server.model = self
-        self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(0.02,), name="scripted-model", daemon=True
-        )
+        self._listen((host, port))
 
     @property
     def port(self) -> int:
@@ -253,12 +253,32 @@ class ScriptedModel:
             for name, value in settings.items():
                 setattr(self.settings, name, value)
 
+    def _listen(self, address: tuple[str, int]) -> None:
+        self._stop_read, self._stop_write = os.pipe()
+        self._server = _Server(address, _Handler)
+        self._server.model = self
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="scripted-model", daemon=True
+        )
+
     def start(self) -> Self:
         self._thread.start()
         return self
 
+    @contextmanager
+    def away(self) -> Iterator[None]:
+        """As while a server is restarted: every stream is cut, and nobody listens until the end of the block."""
+        host, port = self._server.server_address[:2]
+        self.stop()
+        try:
+            yield
+        finally:
+            self._listen((str(host), int(port)))
+            self.start()
+
     def stop(self) -> None:
         """End every open stream and the server."""
+        self._server.is_stopping = True
         os.write(self._stop_write, b"!")
         self._server.shutdown()
         self._thread.join()
@@ -320,6 +340,8 @@ class _Server(ThreadingHTTPServer):
     # Several tests, each with its own server, connect at once.
     request_queue_size = 128
     model: ScriptedModel
+    #: A stream that has not noticed it by the end of the next pause ends there.
+    is_stopping = False
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Clients are killed in the middle of everything here: a broken connection is no news."""
@@ -436,6 +458,9 @@ class _Handler(BaseHTTPRequestHandler):
         for number, piece in enumerate(play.pieces):
             if fault and fault.kind in ("cut", "garbage") and number >= fault.after:
                 break
+            if fault and fault.kind == "stall" and number >= fault.after:
+                model.note(arrival, "hung")
+                self._pause(None)
             self._pause(play.delay)
             # Counted before it is sent, so that whoever has seen a chunk finds it counted.
             model.note(arrival, sent=1)
@@ -471,6 +496,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _pause(self, seconds: float | None) -> None:
         """Wait (None: for ever); `_Gone` as soon as the client hangs up or the server stops."""
+        if self.server.is_stopping:
+            raise _Gone
         stopping = self.server.model._stop_read
         watched: list[socket.socket | int] = [self.connection, stopping]
         deadline = None if seconds is None else time.monotonic() + seconds
@@ -520,14 +547,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         options["continues"] = False
     if given.no_tokenize:
         options["tokenize"] = False
+    return serve(given.script, host=given.host, port=given.port, port_file=given.port_file, **options)
+
+
+def serve(script: Script, *, host: str, port: int, port_file: Path | None = None, **options: Any) -> int:
+    """Serve until SIGTERM or SIGINT; an exit code. Call it before any thread is started."""
     # Blocked before any thread starts, so that only `sigwait` below ever sees them.
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM, signal.SIGINT})
-    with ScriptedModel(given.script, host=given.host, port=given.port, **options) as model:
-        if given.port_file:
+    with ScriptedModel(script, host=host, port=port, **options) as model:
+        if port_file:
             # Renamed into place: whoever sees the file sees a whole number in it.
-            partial = given.port_file.with_suffix(".partial")
+            partial = port_file.with_suffix(".partial")
             partial.write_text(str(model.port), encoding="ascii")
-            partial.replace(given.port_file)
+            partial.replace(port_file)
         print(f"{NOT_A_MODEL} Listening on {model.url}", flush=True)
         signal.sigwait({signal.SIGTERM, signal.SIGINT})
     return 0

@@ -13,8 +13,9 @@ from urllib.request import Request, urlopen
 import openai
 import pytest
 
-from tests.scripted_model import NOT_A_MODEL, ScriptedModel, chunks
+from outlast.drill.scripted_model import NOT_A_MODEL, ScriptedModel, chunks
 
+PROGRAM = "services/outlast/drill/scripted_model.py"
 SCRIPT = ["First I look at the file.", "Then I sum it up, word by word by word.", "It is done."]
 
 
@@ -113,7 +114,7 @@ def test_a_reply_without_streaming_is_the_same_text(model: ScriptedModel) -> Non
 def test_it_says_that_it_is_not_a_model(model: ScriptedModel) -> None:
     entry = json.load(urlopen(f"{model.url}/models"))["data"][0]
     assert entry["description"] == NOT_A_MODEL
-    shown = subprocess.run([sys.executable, "tests/scripted_model.py", "--help"], capture_output=True, text=True)
+    shown = subprocess.run([sys.executable, PROGRAM, "--help"], capture_output=True, text=True)
     assert NOT_A_MODEL in shown.stdout
 
 
@@ -211,7 +212,7 @@ def test_a_mistake_in_a_fault_is_named() -> None:
 def test_as_a_program_it_writes_its_port_and_stops_on_sigterm(tmp_path: Path) -> None:
     script = tmp_path / "script.yaml"
     script.write_text("- Hello.\n", encoding="utf-8")
-    command = [sys.executable, "tests/scripted_model.py", str(script), "--port-file", str(tmp_path / "port")]
+    command = [sys.executable, PROGRAM, str(script), "--port-file", str(tmp_path / "port")]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout and NOT_A_MODEL in process.stdout.readline()
         port = int((tmp_path / "port").read_text())
