@@ -15,7 +15,21 @@ from rich.console import Console
 
 from demo.generate import parse_size
 
-from . import attacks, containers, enqueue, kills, lines, recovery, sandbox, state, takeovers, turn
+from . import (
+    attacks,
+    containers,
+    drain,
+    drill,
+    enqueue,
+    kills,
+    lines,
+    outages,
+    recovery,
+    sandbox,
+    state,
+    takeovers,
+    turn,
+)
 from .figure import Options, Row
 from .table import as_json, show
 
@@ -24,8 +38,11 @@ FIGURES: dict[str, Callable[[Options], list[Row]]] = {
     "turn": turn.measure,
     "lines": lines.measure,
     "enqueue": enqueue.measure,
+    "drain": drain.measure,
     "kills": kills.measure,
+    "drill": drill.measure,
     "takeovers": takeovers.measure,
+    "outages": outages.measure,
     "state": state.measure,
     "containers": containers.measure,
     "sandbox": sandbox.measure,
@@ -97,8 +114,8 @@ def _parser() -> argparse.ArgumentParser:
         "--full", action="store_true", help="as --stock, and wait for RQ's default settings (15 min more)"
     )
     parser.add_argument("--seed", type=int, default=random.randrange(10**6), help="repeats the choices of another run")
-    parser.add_argument("--runs", type=int, help="runs of each figure, instead of its own number")
-    parser.add_argument("--jobs", type=int, help="jobs that `kills` kills, instead of 200")
+    parser.add_argument("--runs", type=int, help="runs of each figure (kills of `drill`), instead of its own number")
+    parser.add_argument("--jobs", type=int, help="jobs of `kills` and `drill`, instead of 200")
     parser.add_argument("--size", type=parse_size, help="of the large file in `state`, instead of 1.5G")
     parser.add_argument("--directory", help="where the temporary data goes; give a real disk, not one in memory")
     return parser

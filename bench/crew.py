@@ -10,7 +10,8 @@ from typing import Self
 
 import psutil
 
-from tests.fleet import Fleet, kill
+from outlast.drill.victims import strike
+from tests.fleet import Fleet
 
 from .outlast_jobs import wait_until_idle
 
@@ -47,28 +48,18 @@ class Crew:
         self._thread.join()
 
     def kill(self, worker: str, part: str) -> str | None:
-        """SIGKILL a part of a worker's processes, or the nearest to it that there is; what was hit, None if nothing."""
+        """SIGKILL a part of a worker's processes, or the nearest above it that there is; what was hit, if anything."""
+        tried = (part,) if part == "all" else PARTS[PARTS.index(part) : 0 : -1]
+        return next((each for each in tried if self.strike(worker, each) is not None), None)
+
+    def strike(self, worker: str, part: str) -> float | None:
+        """SIGKILL exactly that part; the time just before, None if it is not there."""
         with self._lock:
             process = self._fleet.workers.get(worker)
-        if process is None:
+        if process is None or process.poll() is not None:
             return None
         with suppress(psutil.NoSuchProcess):
-            root = psutil.Process(process.pid)
-            child = _only_child(root)
-            guardian = _only_child(child) if child else None
-            kernel = _only_child(guardian) if guardian else None
-            if part == "all":
-                for victim in [root, *root.children(recursive=True)]:
-                    kill(victim.pid)
-                return part
-            if part == "kernel" and kernel:
-                kill(kernel.pid)
-                return part
-            if part in ("kernel", "child") and child:
-                kill(child.pid)
-                return "child"
-            kill(root.pid)
-            return "worker"
+            return strike(psutil.Process(process.pid), part)
         return None
 
     def _start(self) -> None:
@@ -87,8 +78,3 @@ class Crew:
                     self.ended.append(f"{name} ended by itself with code {process.returncode}: {log}")
                 self._start()
 
-
-def _only_child(process: psutil.Process) -> psutil.Process | None:
-    """The first child: a worker has one child, that one guardian, that one kernel."""
-    children = process.children()
-    return children[0] if children else None
