@@ -40,7 +40,7 @@ up: ## check this host, then build and start the three containers [CPU=1] [REDIS
 
 .PHONY: down
 down: ## stop and remove the containers; jobs, logs and workspaces stay
-	@docker compose down
+	@docker compose --profile '*' down
 
 .PHONY: ps
 ps: ## what runs, and how it is
@@ -51,12 +51,20 @@ logs: ## what the containers say, and go on saying [S=worker]
 	@docker compose logs --follow --tail 100 $(S)
 
 .PHONY: restart
-restart: ## restart a service; a running session is handed back first and goes on [S=worker]
-	@$(stack) restart $(or $(S),worker)
+restart: ## restart a service; a running session is handed back first and goes on [S=worker] [FORCE=1]
+	@$(stack) restart $(or $(S),worker) $(if $(FORCE),--force)
 
 .PHONY: upgrade
-upgrade: ## after a new version of these files: build, recreate what has changed, wait until it is well
-	@$(stack) upgrade $(if $(CPU),--cpu)
+upgrade: ## after a new version of these files: build, recreate what has changed, wait until it is well [FORCE=1]
+	@$(stack) upgrade $(if $(CPU),--cpu) $(if $(FORCE),--force)
+
+.PHONY: backup
+backup: ## copy jobs, logs and workspaces into ./backups, while jobs run
+	@$(stack) backup
+
+.PHONY: restore
+restore: ## go back to a backup, here or on another host; what is there is kept as one FROM=backups/…
+	@$(stack) restore "$(FROM)"
 
 .PHONY: enqueue
 enqueue: ## start a job: PROMPT="what you want done" [ID=sales]
@@ -69,6 +77,11 @@ shell: ## a shell in the worker's container, with `rq` and `outlast` [S=worker]
 .PHONY: doctor
 doctor: ## every check of host and containers, one a line, with what to do
 	@$(stack) doctor
+
+.PHONY: drill
+drill: ## random kills under jobs of its own, beside yours, and a report [N=20] [KILLS=60] [SEED=1] [SHARE=25%] [HELP=1]
+	@$(stack) drill $(if $(HELP),--help) $(if $(N),--jobs "$(N)") $(if $(KILLS),--kills "$(KILLS)") \
+		$(if $(SEED),--seed "$(SEED)") $(if $(SHARE),--share "$(SHARE)") $(if $(OUTPUT),--output "$(OUTPUT)")
 
 .PHONY: model
 model: ## fetch the model into ./models, once [MODEL=owner/name]
@@ -94,6 +107,10 @@ test: environment-dev ## run the tests, those of the containers last [TESTS="tes
 	@$(python) -m pytest $(if $(findstring tests/s,$(TESTS)),,-n 3 --dist worksteal) $(TESTS)
 	@$(if $(TESTS),,$(python) -m pytest tests/stack)
 	@$(if $(TESTS),,$(python) -m pytest -n 2 --dist worksteal tests/sandbox)
+
+.PHONY: faults
+faults: environment-dev ## a kill at each crash point, and each outage; takes as long again as the tests [KILLS=all] [OUTAGES=all]
+	@$(python) -m pytest -n 3 --dist worksteal $(or $(TESTS),tests/faults)
 
 .PHONY: lint
 lint: environment-dev ## check style, types, the direction of imports, Dockerfiles and Compose files
@@ -138,7 +155,7 @@ venv: environment-dev ## make the environments .venv (with the tests' tools) and
 # What belongs to the operator stays: .env, secrets/, models/, data/, and in Docker images and volumes.
 .PHONY: clean
 clean: ## remove what make has made, the environments too; no settings, secrets, models, data or volumes
-	rm -rf .venv .venv-kernel .venv-model .make demo-output .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache \
+	rm -rf .venv .venv-kernel .venv-model .make demo-output drill-output .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache \
 		services/*.egg-info
 	find demo bench services tests tools -name __pycache__ -type d -prune -exec rm -rf {} +
 

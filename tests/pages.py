@@ -22,6 +22,10 @@ ELSEWHERE = {
     "make model MODEL=Qwen/Qwen3-8B": (
         "tests/integration/vllm/test_fetch.py::test_a_model_is_fetched_without_what_the_server_does_not_read"
     ),
+    "make drill": "tests/stack/test_drill.py::test_a_drill_finds_nothing_wrong_and_touches_no_job_but_its_own",
+    "make drill SEED=4711 N=200 KILLS=1000 SHARE=50%": (
+        "tests/stack/test_drill.py::test_a_drill_finds_nothing_wrong_and_touches_no_job_but_its_own"
+    ),
     "make venv": "tests/unit/test_environment.py::test_an_environment_without_a_stamp_is_made_anew",
     "docker kill": (
         "tests/stack/test_kills.py::test_after_docker_kill_make_up_brings_the_container_back_and_the_job_goes_on"

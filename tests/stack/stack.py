@@ -23,7 +23,7 @@ import yaml
 from outlast.log.project import Projection
 from outlast.log.records import Record
 from outlast.log.redis_log import connect
-from tests.observer import Observer
+from tests.observer import PATIENCE, Observer
 from tests.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
@@ -34,6 +34,8 @@ BASE_IMAGE = "outlast-base:bookworm"
 SMALL = {"WORKER_MEMORY": "3g", "REDIS_MEMORY": "256mb", "OUTLAST_CONTEXT_WINDOW": "4096", "OUTLAST_MAX_TOKENS": "512"}
 #: Seconds for a command of Docker's or make's: a hang fails the test instead of the run.
 COMMAND = 900
+
+_WAIT = ("up", "--detach", "--wait", "--no-build", "--no-recreate", "--scale")
 
 Done = subprocess.CompletedProcess[str]
 
@@ -84,7 +86,7 @@ class Stack(Observer):
 
     def __exit__(self, *_: object) -> None:
         self._disconnect()
-        self.compose("down", "--volumes", "--timeout", "5", "--remove-orphans", check=False)
+        self.compose("--profile", "*", "down", "--volumes", "--timeout", "5", "--remove-orphans", check=False)
 
     def write_env(self) -> None:
         """`.env` of these settings; all others have their defaults."""
@@ -156,24 +158,39 @@ class Stack(Observer):
 
     def kill_holder(self, session: str) -> float:
         """SIGKILL to the first process of the container that holds the session; the time just before."""
-        holder = self.holder(session)
-        facts = [self.inspect(container) for container in self.containers("worker")]
-        [pid] = [int(each["State"]["Pid"]) for each in facts if each["Config"]["Hostname"] in holder]
+        pid = int(self.inspect(self.holding_container(session))["State"]["Pid"])
         at = time.time()
         os.kill(pid, signal.SIGKILL)
         return at
 
+    def holding_container(self, session: str) -> str:
+        """The worker container that holds the session."""
+        holder = self.holder(session)
+        containers = self.containers("worker")
+        [found] = [each for each in containers if self.inspect(each)["Config"]["Hostname"] in holder]
+        return found
+
     def wait_healthy(self) -> None:
         """Block until every service is healthy; starts nothing that is up, and keeps as many workers as there are."""
-        workers = max(1, len(self.containers("worker")))
-        self.compose("up", "--detach", "--wait", "--no-build", "--no-recreate", "--scale", f"worker={workers}")
+        scale = f"worker={max(1, len(self.containers('worker')))}"
+        until = time.monotonic() + PATIENCE
+        # Compose gives up at once where one is unhealthy, as a container is after a pause until its next check.
+        while self.compose(*_WAIT, scale, check=time.monotonic() > until).returncode:
+            time.sleep(0.5)
 
     def let_go(self, session: str) -> None:
         """Open the gate of a waiting cell, whatever state the worker's container is in."""
-        volume = f"{self.project}_workspaces"
-        path = f"/w/{session}/files/go"
+        self._on_the_volume("touch", f"{session}/files/go")
+
+    def read(self, session: str, name: str) -> str:
+        """A file of the session, as `let_go`."""
+        return self._on_the_volume("cat", f"{session}/files/{name}").stdout
+
+    def _on_the_volume(self, program: str, path: str) -> Done:
+        volume = f"{self.project}_workspaces:/w"
         image = self.inspect(self.containers("worker")[0])["Image"]
-        docker("run", "--rm", "--network", "none", "--volume", f"{volume}:/w", "--entrypoint", "touch", image, path)
+        how = ("--rm", "--network", "none", "--volume", volume, "--entrypoint", program)
+        return docker("run", *how, image, f"/w/{path}")
 
     def ran(self, session: str) -> list[str]:
         """The numbers of the cells in the order in which they ran, fetched as a user would."""
@@ -200,7 +217,8 @@ def with_real_model(directory: Path, model: Path) -> Stack:
 def with_scripted_model(directory: Path, model: Path) -> Stack:
     """A stack whose model server is a script, not yet up; `model` is only what the pre-flight looks at."""
     files = "compose.yaml:compose.cpu.yaml:tests/stack/compose.scripted.yaml"
-    stack = Stack(directory, {"COMPOSE_FILE": files, "MODELS_DIR": str(model.parent), "MODEL": model.name, **SMALL})
+    own = {"COMPOSE_FILE": files, "MODELS_DIR": str(model.parent), "MODEL": model.name, "VLLM_MEMORY": "2gb"}
+    stack = Stack(directory, own | SMALL)
     script = yaml.safe_load((ROOT / "tests/stack/scripts.yaml").read_text(encoding="utf-8"))
     script["scripts"]["csv"] = yaml.safe_load((ROOT / "demo/script.yaml").read_text(encoding="utf-8"))["replies"]
     (stack.directory / "scripts.yaml").write_text(yaml.safe_dump(script), encoding="utf-8")

@@ -63,7 +63,7 @@ def test_after_docker_kill_make_up_brings_the_container_back_and_the_job_goes_on
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_planned_restart_drains_and_the_job_goes_on(stack: Stack, service: str) -> None:
     session = in_the_middle(stack)
-    stack.compose("restart", service)
+    assert f"The session that ran went on: {session}." in stack.make("restart", f"S={service}").stdout
     goes_on(stack, session, again=service == "worker")
     closings = [body.how for body in bodies(stack.log(session).read(), AttemptClosed)]
     assert closings == (["drained", "finished"] if service == "worker" else ["finished"])
@@ -71,12 +71,29 @@ def test_a_planned_restart_drains_and_the_job_goes_on(stack: Stack, service: str
 
 def test_a_drained_worker_container_exits_0_and_gives_no_strike(stack: Stack) -> None:
     session = in_the_middle(stack)
-    stack.compose("stop", "worker")
     [container] = stack.containers("worker")
+    docker("stop", container)
     assert stack.inspect(container)["State"]["ExitCode"] == 0
-    stack.compose("start", "worker")
+    docker("start", container)
     goes_on(stack, session, again=True)
     assert stack.state(session).interruptions.strikes == 0
+
+
+def test_under_load_several_workers_are_restarted_one_after_the_other(stack: Stack) -> None:
+    stack.compose("up", "--detach", "--wait", "--no-recreate", "--scale", "worker=2")
+    try:
+        sessions = [in_the_middle(stack) for _ in range(3)]
+        said = stack.make("restart", "S=worker").stdout
+        assert "All 3 sessions that ran went on: " in said
+        for session in sessions:
+            stack.let_go(session)
+            assert stack.finished(session).closed == AttemptClosed("finished")
+            # The interrupted cell runs again after each of the two drains that it may have met.
+            assert [number for number in stack.ran(session) if number != "3"] == ["1", "2", "4"]
+            closings = {body.how for body in bodies(stack.log(session).read(), AttemptClosed)}
+            assert closings == {"drained", "finished"} and stack.verify(session).ok
+    finally:
+        stack.compose("up", "--detach", "--wait", "--scale", "worker=1")
 
 
 def test_what_a_worker_runs_for_a_session_dies_with_that_worker(stack: Stack) -> None:

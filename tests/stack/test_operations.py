@@ -119,7 +119,7 @@ def _type(stack: Stack, page: str, command: Command) -> None:
             raise
     assert process.returncode == 0, f"{page}, {command.section}: {command.text}\nexited {process.returncode}:\n{said}"
     # What comes next looks at what the job has made.
-    for job in re.findall(r"with job-id '(.+)'", said) + re.findall(r" requeue .* (\S+)$", command.text):
+    for job in re.findall(r"with job-id '(.+)'", said) + re.findall(r" retry (\S+)$", command.text):
         stack.job_status(job, "finished", "failed")
 
 

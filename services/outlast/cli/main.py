@@ -16,6 +16,7 @@ from typing import Any
 
 import redis
 
+from ..deploy import main as host
 from ..errors import LogDamaged, RedisAway, SettingsError
 from ..log.patience import refusal_of_login
 from ..settings import Settings
@@ -53,6 +54,10 @@ _EXAMPLES = {
         "outlast list --all --json | jq -r 'select(.state == \"failed\") | .session' | xargs outlast retry",
     ),
     "doctor": ("outlast doctor", "outlast doctor --json | jq -r 'select(.verdict == \"bad\") | .mend'"),
+    "drill": (
+        "outlast drill --share 50% --seed 4711",
+        "outlast drill --jobs 200 --kills 1000 | jq -c 'select(.victim == \"redis\") | .went_on'",
+    ),
     "verify": ("outlast verify sales", "outlast verify --all", "outlast verify --file sales.jsonl"),
 }
 
@@ -72,6 +77,13 @@ PATH is as the session's own code writes it, and as `outlast files` lists it: re
 below artifacts/. A copy replaces an older file of its name, and appears only when it is whole. Links, devices and the
 like are not copied, and no owner, mode or time is taken over: whatever a session made is a plain file of yours.
 Where the workspaces are not on this machine, the worker container of the stack in this directory is asked.
+"""
+
+
+_DRILL = f"""\
+{host.DRILL}
+On the host, in the directory of compose.yaml, as `make drill`: no container may end others. In a pipe, a line of
+JSON for each kill and one for the whole; --redis-url means nothing to it.
 """
 
 
@@ -129,6 +141,8 @@ def parser() -> argparse.ArgumentParser:
     sub.add_argument("session", metavar="ID", nargs="*")
     sub.add_argument("--all", action="store_true", help="every session in this Redis")
     sub.add_argument("--file", type=Path, metavar="F", help="a log saved by `outlast logs --json ID`; needs no Redis")
+    sub = command("drill", "random kills under jobs of its own, and a report of what they cost", _DRILL)
+    host.drill_arguments(sub)
     return top
 
 
@@ -148,6 +162,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     given = arguments.parse_args(argv)
     if given.command == "verify" and bool(given.session) + given.all + bool(given.file) != 1:
         arguments.error("verify takes session ids, or --all, or --file F")
+    if given.command == "drill":
+        return host.carry_out(given)
     try:
         return _run(given, Output(getattr(given, "json", False)))
     except BrokenPipeError:

@@ -4,5 +4,6 @@ It needs the standard library only, so that a host needs nothing but Python, Doc
 what changes something runs after all of them have passed, and each step leaves alone what is already as it should be.
 
     main ── up, doctor ── checks, resources, options     what is found out
-                       └─ secrets, stack, progress       what is done
+         │             └─ secrets, stack, progress       what is done
+         └─ backup ─── `outlast.backup`, in a container of its own
 """

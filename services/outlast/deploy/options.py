@@ -67,6 +67,7 @@ _image = _like(r"[^\s-]\S*", "the name of an image")
 _model = _like(r"/?(?:\w[\w.-]*/)*\w[\w.-]*", "the name of a model, like Qwen/Qwen3-4B-Instruct-2507")
 _gpus = _like(r"[\w,-]+", "the numbers of GPUs, separated by commas")
 _runtime = _like(r"\w[\w.-]*", "the name of a container runtime, like runsc")
+_interval = _like(r"[1-9][0-9]{0,3}[mhd]", "a time like 30m, 1h or 1d")
 _redis_size = _like(r"[1-9][0-9]*[mg]b", "a whole number with mb or gb after it")
 
 
@@ -88,6 +89,10 @@ OPTIONS = (
     Option("MODELS_DIR", "./models", "directory of the models", _path),
     Option("DATA_DIR", "./data", "directory of the input files", _path),
     Option("SECRETS_DIR", "./secrets", "directory of the generated secrets", _path),
+    Option("BACKUPS_DIR", "./backups", "directory of the backups", _path),
+    Option("BACKUP_EVERY", "", "time between two backups; empty: none by itself", _interval),
+    Option("BACKUP_KEEP", "24", "backups that are kept", _whole(1, 10000)),
+    Option("BACKUP_MEMORY", "1gb", "memory of the container that copies", _size("256mb")),
     Option("MODEL", "Qwen/Qwen3-4B-Instruct-2507", "model that vLLM serves, from its directory in MODELS_DIR", _model),
     Option("GPU_MEMORY_UTILIZATION", "0.9", "share of the GPU's memory that vLLM takes", _number(0.1, 0.98)),
     Option("TENSOR_PARALLEL_SIZE", "1", "GPUs that share the model", _whole(1, 64)),

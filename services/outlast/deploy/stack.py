@@ -75,9 +75,10 @@ class Stack:
         """`docker compose …`, to its end however long it takes."""
         return docker.run(["docker", "compose", *words], self.directory, self.environ, timeout)
 
-    def config(self) -> dict[str, Any]:
+    def config(self, *profiles: str) -> dict[str, Any]:
         """What Compose makes of files and settings. DeployError with its own words if it makes nothing of them."""
-        result = self.compose("config", "--format", "json", timeout=60)
+        words = [word for profile in profiles for word in ("--profile", profile)]
+        result = self.compose(*words, "config", "--format", "json", timeout=60)
         if not result.ok:
             raise docker.failure("read the stack's files", result)
         found: dict[str, Any] = json.loads(result.out)

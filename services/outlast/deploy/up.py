@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from . import build, checks, docker, dotenv, secrets, watch
+from . import build, checks, docker, dotenv, secrets, sessions, watch
 from .checks import Facts
 from .docker import DeployError
 from .findings import any_bad, line
@@ -19,9 +19,29 @@ from .stack import CPU_FILES, Container, Stack, mounted
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 
-def up(stack: Stack, *, cpu: bool, fresh: bool) -> int:
-    """Bring the stack up; `fresh` takes the newest base image first. Returns the exit code."""
+def up(stack: Stack, *, cpu: bool, fresh: bool, force: bool = False) -> int:
+    """Bring the stack up; `fresh` takes the newest base image first. Returns the exit code.
+
+    An upgrade is refused, unless `force`, while sessions could not be handed back; a plain start may be the mend.
+    """
     stack = _with_cpu(stack, cpu=cpu)
+    ready = prepare(stack, fresh=fresh, careful=fresh and not force)
+    if isinstance(ready, int):
+        return ready
+    facts = ready[0]
+    ran = sessions.running(stack, facts.containers)
+    code = start(stack, *ready)
+    if code != OK or not ran:
+        return code
+    after = stack.containers(facts.project)
+    return sessions.until_gone_on(stack, ran, reopened=_workers(after) != _workers(facts.containers))
+
+
+def prepare(stack: Stack, *, fresh: bool = False, careful: bool = False) -> tuple[Facts, Display, list[Path]] | int:
+    """Check everything, then make and build what is missing, and start nothing; or the exit code of a refusal.
+
+    `careful`: refused, too, while running workers could not hand their sessions back.
+    """
     findings, facts = checks.check(stack)
     colour = sys.stdout.isatty()
     if any_bad(findings):
@@ -30,6 +50,10 @@ def up(stack: Stack, *, cpu: bool, fresh: bool) -> int:
         count = sum(finding.verdict == "bad" for finding in findings)
         what = "the line with ✗" if count == 1 else f"the {count} lines with ✗"
         print(f"\nNothing was changed: mend {what}, then make up again.")
+        return REFUSED
+    hand_back = careful and any(it.service == "worker" and it.running for it in facts.containers)
+    if hand_back and (unsafe := list(sessions.unsafe(facts.containers, "worker"))):
+        print("\n".join([*unsafe, "", "Nothing was changed: mend the line with ✗ first, or add FORCE=1."]))
         return REFUSED
     print(f"{len(findings)} checks passed (make doctor tells them).", flush=True)
     display = Display(sys.stdout)
@@ -40,7 +64,7 @@ def up(stack: Stack, *, cpu: bool, fresh: bool) -> int:
         display.clear()
         print("\nInterrupted: nothing was started. What was built so far is kept, make up goes on from there.")
         return INTERRUPTED
-    return start(stack, facts, display, made)
+    return facts, display, made
 
 
 def _with_cpu(stack: Stack, *, cpu: bool) -> Stack:
@@ -68,10 +92,11 @@ def _make(stack: Stack, facts: Facts) -> list[Path]:
                 text = dotenv.with_line_set(text, option.name, stack.environ[option.name])
         secrets.replace(stack.env_file, text, 0o644)
         made.append(stack.env_file)
-    for service, target in (("worker", "/data"), ("vllm", "/models")):
+    places = (("worker", "/data", 0o777), ("vllm", "/models", 0o777), ("backup", "/backups", 0o700))
+    for service, target, mode in places:
         # Made by this user; the engine would make them as root.
-        if (place := mounted(facts.service(service), target)) is not None:
-            place.mkdir(parents=True, exist_ok=True)
+        if (place := mounted(facts.config["services"].get(service, {}), target)) is not None:
+            place.mkdir(mode=mode, parents=True, exist_ok=True)
     directory = checks.secrets_directory(facts)
     made += secrets.make(directory)
     password = (directory / "redis_client").read_text(encoding="ascii").strip()
@@ -105,39 +130,29 @@ def start(stack: Stack, facts: Facts, display: Display, made: Sequence[Path]) ->
 
 
 def _start(stack: Stack, facts: Facts, display: Display) -> list[Container]:
-    words = ["up", "--detach", "--no-build"]
+    words = ["docker", "compose", "up", "--detach", "--no-build"]
     workers = sum(it.service == "worker" and it.running for it in facts.containers)
     if workers > 1:  # what an earlier `--scale` has added stays
         words += ["--scale", f"worker={workers}"]
+    if any(it.service not in facts.config["services"] for it in facts.containers):
+        # BACKUP_EVERY was taken away: Compose leaves what belongs to a profile that is not asked for.
+        stack.compose("--profile", "backup", "rm", "--stop", "--force", "backup")
     outdated = secrets.outdated(facts.config, facts.containers)
     if outdated:
         # They hold the files that were there before; Compose sees no difference, and would leave them.
         removed = stack.compose("rm", "--stop", "--force", *outdated)
         if not removed.ok:
             raise docker.failure(f"replace {', '.join(outdated)}", removed)
-    return _carried_out(stack, facts, words, list(facts.config["services"]), display)
+    return carry_out(stack, facts, words, list(facts.config["services"]), display)
 
 
-def restart(stack: Stack, facts: Facts, service: str, display: Display) -> int:
-    """Ask a service to end within its grace, start it again, and wait until it is well. Returns the exit code."""
-    try:
-        _carried_out(stack, facts, ["restart", service], [service], display)
-    except KeyboardInterrupt:
-        print(f"\nInterrupted: {service} goes on restarting. make ps shows how far it is.")
-        return INTERRUPTED
-    except watch.Failed as failed:
-        print(f"\n{watch.explained(stack, failed)}", file=sys.stderr)
-        return FAILED
-    return OK
-
-
-def _carried_out(
+def carry_out(
     stack: Stack, facts: Facts, words: Sequence[str], services: Sequence[str], display: Display
 ) -> list[Container]:
-    """Run a command of Compose that starts `services`, and wait until they are ready. Failed, or DeployError."""
+    """Run a command that starts `services`, and wait until they are ready. Failed, or DeployError."""
     before = {it.id: it for it in facts.containers}
     with tempfile.TemporaryFile() as said, subprocess.Popen(
-        ["docker", "compose", *words], cwd=stack.directory, env=dict(stack.environ), stdin=subprocess.DEVNULL,
+        words, cwd=stack.directory, env=dict(stack.environ), stdin=subprocess.DEVNULL,
         stdout=said, stderr=subprocess.STDOUT, start_new_session=True,
     ) as process:  # fmt: skip
         try:
@@ -167,6 +182,10 @@ def _undo(stack: Stack, facts: Facts, before: Sequence[Container]) -> str:
 
 def _ids(containers: Sequence[Container]) -> list[tuple[str, str]]:
     return [(it.id, it.started) for it in containers]
+
+
+def _workers(containers: Sequence[Container]) -> list[tuple[str, str]]:
+    return _ids([it for it in containers if it.service == "worker"])
 
 
 def _told(stack: Stack, facts: Facts, *, changed: bool) -> str:

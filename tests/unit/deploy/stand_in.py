@@ -74,7 +74,8 @@ class Host:
         self.programs = directory / "bin"
         self.programs.mkdir(parents=True)
         self.directory.mkdir()
-        ours = ("compose.yaml", "compose.cpu.yaml", ".env.example", ".dockerignore", "services", "Makefile", "tools")
+        compose = ("compose.yaml", "compose.cpu.yaml", "compose.drill.yaml")
+        ours = (*compose, ".env.example", ".dockerignore", "services", "Makefile", "tools")
         for name in ours:
             (self.directory / name).symlink_to(ROOT / name)
         self.install("docker")
@@ -107,6 +108,9 @@ class Host:
         self.answer("docker info", json.dumps(self.info))
         self.answer("docker compose version", "2.39.1\n")
         self.answer("docker compose config", json.dumps(self.config()))
+        self.answer("docker compose --profile backup config", json.dumps(self.config("backup")))
+        self.answer("docker compose --profile backup stop")
+        self.answer("docker compose start")
         self.answer("docker image inspect", "sha256:1\n")
         self.answer("docker manifest inspect", err=NO_PULL, code=1)
         self.answer("docker ps --filter publish", "")
@@ -121,6 +125,13 @@ class Host:
         self.install("nvidia-smi")
         self.answer("nvidia-smi -L", "GPU 0: NVIDIA L4 (UUID: GPU-0)\n")
 
+    def runs(self, *containers: dict[str, Any]) -> None:
+        """A stack that runs; with these containers in place of those that are well."""
+        replaced = {it["Config"]["Labels"]["com.docker.compose.service"] for it in containers}
+        well = [container(it, self.port) for it in ("redis", "worker", "vllm") if it not in replaced]
+        self.containers = [*well, *containers]
+        self.settle()
+
     def listed(self, containers: list[dict[str, Any]]) -> dict[str, Any]:
         """The answers of an engine with these containers."""
         return {
@@ -128,12 +139,15 @@ class Host:
             "docker inspect": {"out": json.dumps(containers)},
         }
 
-    def config(self) -> dict[str, Any]:
+    def config(self, *profiles: str) -> dict[str, Any]:
         """What `docker compose config` makes of the real files, as far as it is looked at."""
         config: dict[str, Any] = yaml.safe_load(self._interpolated("compose.yaml"))
         if "compose.cpu.yaml" in self.values.get("COMPOSE_FILE", ""):
             config["services"]["vllm"]["deploy"]["resources"]["reservations"] = None
             config["services"]["vllm"]["build"]["args"]["FLAVOUR"] = "cpu"
+        config["services"] = {
+            name: it for name, it in config["services"].items() if {*it.get("profiles", ())} <= {*profiles}
+        }
         for service in config["services"].values():
             resources = service["deploy"]["resources"]["limits"]
             resources["memory"] = str(int(resources["memory"].removesuffix("gb")) << 30)
@@ -182,7 +196,7 @@ class Host:
 def _long(volume: Any, directory: Path) -> dict[str, Any]:
     """A volume as `docker compose config` writes it."""
     if isinstance(volume, str):
-        source, target = volume.split(":")
+        source, target = volume.split(":")[:2]
         return {"type": "volume", "source": source, "target": target}
     return {**volume, "source": str(directory / volume["source"])}
 

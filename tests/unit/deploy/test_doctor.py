@@ -48,11 +48,14 @@ def test_each_container_that_is_not_well_is_told(host: Host, run: Run) -> None:
         container("redis", host.port, health="unhealthy"),
         container("worker", health="starting"),
         container("vllm", status="exited", exit_code=137),
+        container("backup", health="unhealthy"),
     ]
+    host.answer("docker compose config", json.dumps(host.config("backup")))  # as Compose does where BACKUP_EVERY is set
     host.answers |= host.listed(host.containers)
     host.answer("docker compose exec -T worker outlast doctor --json", err="container is restarting\n", code=1)
     found = findings(run("doctor"))
     assert found["outlast-redis-1"]["said"] == "it is unhealthy: redis says how it is"
+    assert found["outlast-backup-1"]["said"] == "it is unhealthy: backup says how it is"
     assert found["outlast-worker-1"]["verdict"] == "unknown"
     assert found["outlast-vllm-1"]["said"] == "it is stopped (exit code 137)."
     assert found["connections"]["said"] == "the worker's container does not tell of them: container is restarting."

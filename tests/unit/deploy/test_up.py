@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -21,14 +20,6 @@ SECRETS = ["secrets/model_key", "secrets/redis_admin", "secrets/redis_client", "
 def started(host: Host) -> list[str]:
     """The words of the last `docker compose up`."""
     return [call for call in host.calls() if call[1:3] == ["compose", "up"]][-1][3:]
-
-
-def running(host: Host, *containers: dict[str, Any]) -> None:
-    """A stack that runs; with the listed containers in place of those that are well."""
-    replaced = {it["Config"]["Labels"]["com.docker.compose.service"] for it in containers}
-    well = [container(it, host.port) for it in ("redis", "worker", "vllm") if it not in replaced]
-    host.containers = [*well, *containers]
-    host.settle()
 
 
 def test_a_first_start_makes_settings_secrets_and_directories(host: Host, run: Run) -> None:
@@ -153,7 +144,7 @@ def test_a_new_secret_replaces_the_containers_that_have_the_old_one_and_no_other
     long_ago = (0, 0)
     for name in SECRETS:
         os.utime(host.directory / name, long_ago)
-    running(host)
+    host.runs()
     host.containers = [container(it, host.port, created="2020-01-01T00:00:00.5Z") for it in ("redis", "worker", "vllm")]
     host.settle()
     host.answer("docker compose rm")
@@ -164,7 +155,7 @@ def test_a_new_secret_replaces_the_containers_that_have_the_old_one_and_no_other
 
 
 def test_workers_that_were_added_by_scaling_stay(host: Host, run: Run) -> None:
-    running(host)
+    host.runs()
     host.containers.append(container("worker", number=2))
     host.settle()
     run("up")
@@ -186,7 +177,7 @@ def test_a_service_that_does_not_start_is_told_with_its_last_lines_and_all_stops
 
 
 def test_what_ran_before_a_failed_start_goes_on(host: Host, run: Run) -> None:
-    running(host, container("vllm", status="exited", exit_code=0))
+    host.runs(container("vllm", status="exited", exit_code=0))
     crashed = container("vllm", status="exited", exit_code=1, id="new")
     host.answer("docker compose up", then=host.listed([container("redis", host.port), container("worker"), crashed]))
     done = run("up")
@@ -205,7 +196,7 @@ def test_a_wrong_password_is_told_with_the_way_out(host: Host, run: Run) -> None
 def test_a_service_that_stays_unhealthy_fails_the_start(host: Host, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "UNHEALTHY_SECONDS", 0.0)
     monkeypatch.setattr(watch, "LOOK_SECONDS", 0.01)
-    running(host, container("redis", host.port, health="unhealthy"))
+    host.runs(container("redis", host.port, health="unhealthy"))
     done = run("up")
     assert done.code == 1 and "redis runs but is not well: redis says how it is. Its last lines:" in done.err
     assert "Nothing was stopped, for all services ran before." in done.err
@@ -291,17 +282,6 @@ def test_ctrl_c_while_building_says_that_nothing_was_started(
     done = run("up")
     assert done.code == 130 and "Interrupted: nothing was started." in done.out
     assert not [call for call in host.calls() if call[1:3] == ["compose", "up"]]
-
-
-def test_a_restart_waits_for_the_one_service(host: Host, run: Run) -> None:
-    running(host, container("vllm", health="starting"))
-    host.answer("docker compose restart worker")
-    done = run("restart", "worker")
-    assert done.code == 0 and "worker: ready" in done.out and "vllm" not in done.out
-
-
-def test_a_service_without_a_container_cannot_be_restarted(host: Host, run: Run) -> None:
-    assert run("restart", "vllm") == (1, "", "vllm has no container: make up starts it.\n")
 
 
 def test_another_file_than_env_is_made_and_used_where_compose_is_told_of_one(
