@@ -35,7 +35,7 @@ class Attack:
     and decides by what it got, never by how it was refused. `then` is a second cell in the next kernel of the same
     session, for what is to outlive the first; the verdict is its. `may_end` is for attacks that nothing can answer but
     the end of their own cell or kernel: then the machine around them is the verdict. `breaches` looks at how the first
-    cell's run came back, for what no cell can see of itself: True is a breach.
+    cell's run came back, for what no cell can see of itself: True is a breach. `terminals`: see `Allowed`.
     """
 
     group: Group
@@ -46,14 +46,19 @@ class Attack:
     may_end: bool = False
     timeout: float = 60.0
     breaches: Callable[[Outcome], bool] | None = None
+    terminals: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What must work all the same: `code` prints WORKS as its last line. `group` pairs it with attacks of that kind."""
+    """What must work all the same: `code` prints WORKS as its last line. `group` pairs it with attacks of that kind.
+
+    `terminals`: it opens pseudo-terminals, of which all containers of a machine have one number.
+    """
 
     what: str
     code: str
     group: Group | None = None
     language: str = "python"
     timeout: float = 120.0
+    terminals: bool = False

@@ -163,6 +163,6 @@ ATTACKS: tuple[Attack, ...] = (
     python(_SESSIONS, "to leave no room for its sockets", _ROOM),
     python(_SESSIONS, "to leave less and less room for sockets", _ROOM_KEPT, then=_ROOM_LOST),
     python(_SESSIONS, "to lay something in places that all share", _COMMON_PLACES),
-    python(_SESSIONS, "to leave no terminal for it", _TERMINALS, may_end=True),
+    python(_SESSIONS, "to leave no terminal for it", _TERMINALS, may_end=True, terminals=True),
     python(_SESSIONS, "to leave it no reading in the background", _READS_AHEAD),
 )

@@ -245,7 +245,7 @@ ATTACKS: tuple[Attack, ...] = (
     python(_SIGNALS, "to steer others by their files in /proc", TARGETS + _THEIR_FILES),
     python(_SIGNALS, "to command or silence guardians by their pipes", TARGETS + _GUARDIANS_PIPES),
     python(_SIGNALS, "to freeze or end all by their control group", _CONTROL_GROUPS),
-    python(_SIGNALS, "to type on others' terminals", TARGETS + _TERMINALS),
+    python(_SIGNALS, "to type on others' terminals", TARGETS + _TERMINALS, terminals=True),
     python(_SIGNALS, "to end the machine or the container", _MACHINE),
     python(_SIGNALS, "to drive out, move and change others' memory", TARGETS + _MOVED),
 )

@@ -166,8 +166,15 @@ def memory(pid, pattern=b"", most=1 << 28):
 
 
 def python(
-    group: case.Group, tries: str, code: str, *, then: str = "", may_end: bool = False, timeout: float = 60.0
+    group: case.Group,
+    tries: str,
+    code: str,
+    *,
+    then: str = "",
+    may_end: bool = False,
+    timeout: float = 60.0,
+    terminals: bool = False,
 ) -> case.Attack:
     """An attack whose cells are Python and begin with `TOOLS`."""
     second = TOOLS + then if then else ""
-    return case.Attack(group, tries, TOOLS + code, then=second, may_end=may_end, timeout=timeout)
+    return case.Attack(group, tries, TOOLS + code, then=second, may_end=may_end, timeout=timeout, terminals=terminals)

@@ -160,6 +160,7 @@ assert session.exitstatus == 0
 assert "42" in pexpect.run("expr 6 '*' 7").decode()
 print("WORKS")
 """,
+        terminals=True,
     ),
     Allowed(
         "programs in the background: one that a later part of the cell asks, one that outlives the cell",
