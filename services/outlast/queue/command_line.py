@@ -15,7 +15,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -32,12 +32,15 @@ log = logging.getLogger(__name__)
 WRONG_USAGE = 2
 
 
-def await_redis(connection: redis.Redis, settings: Settings) -> None:
-    """Return once Redis answers; SettingsError if it refuses the login. SIGTERM and Ctrl-C end the process as usual."""
+def await_redis(connection: redis.Redis, settings: Settings, ask: Callable[[], object] = lambda: None) -> None:
+    """Return once Redis answers, and has answered what `ask` asks, perhaps more than once; SettingsError if it refuses
+    the login. SIGTERM and Ctrl-C end the process as usual.
+    """
 
     def ping() -> None:
         try:
             connection.ping()
+            ask()
         except redis.AuthenticationError as error:
             raise SettingsError(refusal_of_login(error)) from None
 

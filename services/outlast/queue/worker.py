@@ -24,6 +24,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+from functools import partial
 from typing import Any, ClassVar
 
 import redis
@@ -93,8 +94,7 @@ class Worker(rq.Worker):
         return connection
 
     def _set_ip_address(self, connection: redis.Redis) -> None:
-        command_line.await_redis(connection, self.settings)
-        super()._set_ip_address(connection)
+        command_line.await_redis(connection, self.settings, partial(super()._set_ip_address, connection))
 
     # The loop.
 

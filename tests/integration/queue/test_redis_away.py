@@ -23,6 +23,15 @@ def test_a_worker_that_starts_before_redis_waits_for_it(own_redis: RedisServer, 
     assert worker.poll() is None
 
 
+def test_a_worker_during_whose_start_redis_goes_away_waits_for_it(own_redis: RedisServer, own_site: Site) -> None:
+    job = own_site.enqueue("go")
+    worker = own_site.start("RedisKilledWhenNamed", TEST_REDIS_PID=str(own_redis.pid))
+    own_site.until("redis is down", lambda: not alive(own_redis.pid))
+    own_redis.restart()
+    own_site.until_status(job, "finished")
+    assert worker.poll() is None
+
+
 def test_a_worker_can_be_started_while_workers_are_suspended(own_redis: RedisServer, own_site: Site) -> None:
     own_site.rq("suspend")
     worker = own_site.start()

@@ -190,6 +190,21 @@ class RedisKilledWhenEnded(Worker):
         return super().work(*args, **kwargs)
 
 
+class RedisKilledWhenNamed(Worker):
+    """Kills the test's Redis when that has answered for the first time, before it is told the worker's name."""
+
+    def _set_connection(self, connection: redis.Redis) -> redis.Redis:
+        tell = connection.client_setname
+
+        def kill_first(name: str) -> Any:
+            connection.client_setname = tell  # type: ignore[method-assign]  # no crash point is so early
+            os.kill(int(os.environ["TEST_REDIS_PID"]), signal.SIGKILL)
+            return tell(name)
+
+        connection.client_setname = kill_first  # type: ignore[method-assign]  # the same
+        return super()._set_connection(connection)
+
+
 class RedisKilledWhenTaken(Worker):
     """Kills the test's Redis when a job has been taken."""
 
