@@ -44,12 +44,12 @@ class FleetHand:
     def __init__(self, place: Path, kernel_python: Path, *, warm_workers: bool) -> None:
         self._script = place / "script.yaml"
         self._script.write_text(yaml.safe_dump(jobs.script(PAUSE)), encoding="utf-8")
-        self._port = free_port()
         self._model: subprocess.Popen[bytes] | None = None
         # One thread for all restarts: Redis ends with the thread that has started it.
         self._mender = ThreadPoolExecutor(1, "redis")
         self._mending: Future[None] | None = None
         self._redis = KeptRedis(place / "redis")
+        self._port = free_port()
         self.fleet = Fleet(
             place,
             [],

@@ -26,6 +26,7 @@ from outlast.log.records import Record, RecordId
 from outlast.log.redis_log import connect
 from tests import warm
 from tests.observer import PATIENCE, Observer
+from tests.ports import free_port
 from tests.redis_server import RedisServer
 
 ROOT = Path(__file__).parent.parent
@@ -65,7 +66,7 @@ class Fleet(Observer):
             self.redis = self._given_server or RedisServer(self.directory / "redis")
             if self._given_server is None:
                 self._stack.callback(self.redis.kill)
-            self.model = self._stack.enter_context(ScriptedModel(self._script))
+            self.model = self._stack.enter_context(ScriptedModel(self._script, port=free_port()))
             self.connection = connect(self.redis.url)
             self._stack.callback(self.connection.close)
             for number in range(1, self._count + 1):

@@ -11,8 +11,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing import forkserver
+from multiprocessing.connection import wait
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -82,22 +84,25 @@ class _Forked:
     def __init__(self, process: multiprocessing.process.BaseProcess) -> None:
         self._process = process
         self.pid = cast(int, process.pid)
+        # The code is read once, from a pipe: of two threads that ask, one would find it empty.
+        self._asking = threading.Lock()
 
     @property
     def returncode(self) -> int | None:
-        return self._process.exitcode
+        with self._asking:
+            return self._process.exitcode
 
     def poll(self) -> int | None:
-        return self._process.exitcode
+        return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        self._process.join(timeout)
-        if self._process.exitcode is None:
+        wait([self._process.sentinel], timeout)
+        if (code := self.returncode) is None:
             raise subprocess.TimeoutExpired("rq", timeout or 0.0)
-        return self._process.exitcode
+        return code
 
     def send_signal(self, sig: int) -> None:
-        if self._process.exitcode is None:
+        if self.returncode is None:
             os.kill(self.pid, sig)
 
     def terminate(self) -> None:

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 import outlast.queue
 from outlast import points
 from outlast.points import Point
@@ -29,6 +31,16 @@ def arm(directory: Path, point: Point, time: int = 1) -> None:
     new = directory / "armed.new"
     new.write_text(f"{time} {point}", encoding="utf-8")
     new.rename(directory / ARMED)
+
+
+def stopped(directory: Path) -> psutil.Process | None:
+    """The process that has stopped at the point; None as long as none has."""
+    try:
+        process = psutil.Process(int((directory / STOPPED).read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    # It says so before it does.
+    return process if process.status() == psutil.STATUS_STOPPED else None
 
 
 class Worker(outlast.queue.Worker):

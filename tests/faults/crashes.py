@@ -14,7 +14,8 @@ from outlast.cli.history import history
 from outlast.drill.scripted_model import Arrival
 from outlast.drill.victims import strike
 from outlast.log.records import CellReplayed, ContextShortened
-from tests.faults.armed import STOPPED
+from outlast.queue.keys import LEASES
+from tests.faults.armed import STOPPED, stopped
 from tests.fleet import Fleet
 from tests.integration.sessions import outputs, ran
 from tests.observer import PATIENCE, NeverHappened, bodies
@@ -59,11 +60,18 @@ def _only_grew(asked: Sequence[Arrival]) -> None:
 
 
 def reset(fleet: Fleet) -> None:
-    """A script without faults, and two workers."""
+    """A script without faults, and two workers with nothing to do: none that leaves yet, or is missed by the others."""
     fleet.model.control(clear=True, continues=True)
+    _until(lambda: _is_calm(fleet), "the workers do not come to rest")
+
+
+def _is_calm(fleet: Fleet) -> bool:
     for name, process in list(fleet.workers.items()):
         if process.poll() is not None:
             replace(fleet, name)
+    states = [fleet.connection.hget(f"rq:worker:{name}", "state") for name in fleet.workers]
+    hands = list(fleet.connection.scan_iter("outlast:hand:*"))
+    return fleet.connection.hlen(LEASES) == len(states) and {*states} == {b"idle"} and not hands
 
 
 def replace(fleet: Fleet, name: str) -> None:
@@ -72,10 +80,13 @@ def replace(fleet: Fleet, name: str) -> None:
     fleet.start_worker(f"worker-{next(_numbers)}")
 
 
-def stopped(fleet: Fleet) -> psutil.Process:
+def wait_for_stopped(fleet: Fleet) -> psutil.Process:
     """The process that has come to the point; NeverHappened."""
-    _until((fleet.directory / STOPPED).exists, "no process came to the point")
-    process = psutil.Process(int((fleet.directory / STOPPED).read_text(encoding="utf-8")))
+    until = time.monotonic() + PATIENCE
+    while (process := stopped(fleet.directory)) is None:
+        if time.monotonic() > until:
+            raise NeverHappened("no process came to the point")
+        time.sleep(0.01)
     (fleet.directory / STOPPED).unlink()
     return process
 

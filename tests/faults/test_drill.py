@@ -19,7 +19,7 @@ KILLS, JOBS = 60, 8
 KINDS_OF_JOBS = ("sums", "shell")
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1800)
 def test_sixty_random_kills_lose_duplicate_and_repeat_nothing(tmp_path: Path, kernel_python: Path) -> None:
     print(f"SEED={SEED}")  # shown by pytest if the test fails
     order = Order(JOBS, KILLS, SEED, KINDS_OF_JOBS, patience=120)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -28,6 +28,8 @@ def start(tmp_path: Path, kernel_python: Path) -> Iterator[Start]:
         )
 
 
+#: The first reply stays where it is, longer than it takes until its first part is logged.
+STALL = {"kind": "stall", "after": 20, "reply": 0}
 THREE = script(
     cell(1, "x = [1, 2]"),
     cell(2, "y = x\ny.append(3)\nprint('two')"),
@@ -84,6 +86,7 @@ def test_a_first_checkpoint_that_could_not_be_written_is_named_after_a_kill(star
 def test_a_reply_cut_by_a_kill_is_continued_and_not_asked_again(start: Start) -> None:
     long_words = " ".join(f"word{number}" for number in range(60))
     fleet = start([{"text": f"{long_words}\n```python\nprint('ok')\n```", "delay": 0.05}, "Done."])
+    fleet.model.control(STALL)
     fleet.enqueue("job")
     fleet.wait("job", lambda _, record: record.type == "reply.delta")
     logged = fleet.state("job").partial
@@ -99,6 +102,7 @@ def test_a_reply_cut_by_a_kill_is_continued_and_not_asked_again(start: Start) ->
 def test_a_server_that_cannot_continue_is_asked_again_and_the_text_does_not_double(start: Start) -> None:
     text = " ".join(f"word{number}" for number in range(40))
     fleet = start({"replies": [{"text": text, "delay": 0.05}], "continues": False})
+    fleet.model.control(STALL)
     fleet.enqueue("job")
     fleet.wait("job", lambda _, record: record.type == "reply.delta")
     fleet.kill_holder("job")
@@ -250,7 +254,8 @@ def test_an_error_of_outlast_itself_parks_the_session_after_three_attempts_witho
     assert state.closed is not None and state.closed.how == "failed" and "internal error" in state.closed.reason
     assert state.attempt == 4
     fleet.workspaces.joinpath("job").unlink()
-    fleet.rq("requeue", "--queue", "default", "job")
+    assert fleet.job_status("job", "failed")
+    assert fleet.rq("requeue", "--queue", "default", "job").returncode == 0
     state, _ = fleet.wait("job", lambda state, _: state.attempt == 5 and state.closed is not None)
     assert state.closed is not None and state.closed.how == "finished"
 
@@ -263,7 +268,9 @@ def test_no_process_of_a_killed_session_is_left(start: Start) -> None:
     worker = psutil.Process(fleet.workers["worker-1"].pid)
 
     def sleeper() -> psutil.Process | None:
-        return next((p for p in worker.children(recursive=True) if p.name() == "sleep"), None)
+        with suppress(psutil.NoSuchProcess):
+            return next((p for p in worker.children(recursive=True) if p.name() == "sleep"), None)
+        return None
 
     while (daemon_process := sleeper()) is None:
         os.sched_yield()

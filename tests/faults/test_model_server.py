@@ -18,7 +18,7 @@ from tests.integration.sessions import cell, outputs, ran
 from tests.observer import bodies
 
 #: Seconds of silence, before the first token and between two, after which the server counts as away.
-SILENCE = 2.0
+SILENCE = 5.0
 WORDS = " ".join(f"word{number}" for number in range(30))
 REPLY = WORDS + "\n" + cell(1, "print('one')")
 #: Faults hit the first reply of whichever session asks, and no other.
@@ -44,8 +44,10 @@ CASES = {
     "it is overloaded and says when to come back": Case(
         [{"kind": "status", "status": 429, "retry_after": 1.5}], ["answers 429"], 2, least=1.5
     ),
-    "it is healthy and never says a word": Case([HANG], ["sent nothing for 2 s (OUTLAST_FIRST_TOKEN)"], 2, SILENCE),
-    "it falls silent": Case([STALL], ["sent nothing for 2 s (OUTLAST_NEXT_TOKEN)"], 2, SILENCE),
+    "it is healthy and never says a word": Case(
+        [HANG], [f"sent nothing for {SILENCE:g} s (OUTLAST_FIRST_TOKEN)"], 2, SILENCE
+    ),
+    "it falls silent": Case([STALL], [f"sent nothing for {SILENCE:g} s (OUTLAST_NEXT_TOKEN)"], 2, SILENCE),
     "it answers with garbage": Case([{**GARBAGE, "after": 0}], ["is no chat completion"], 2),
     "its reply turns into garbage": Case([GARBAGE], ["is no chat completion"], 2),
     "it breaks off": Case([CUT], ["broke off"], 2),
@@ -112,6 +114,8 @@ def test_whatever_becomes_of_the_model_server_the_turn_waits_says_why_and_goes_o
 
 def test_a_model_server_that_is_restarted_in_the_middle_of_a_reply_goes_on_with_it(fleet: Fleet) -> None:
     since = len(fleet.model.arrivals)
+    # Still in the middle when it is restarted.
+    fleet.model.control({"kind": "stall", "after": 20, **FIRST}, clear=True)
     fleet.enqueue("restarted", "slow")
     fleet.wait("restarted", lambda _, record: record.type == "reply.delta")
     with fleet.model.away():

@@ -28,7 +28,7 @@ from outlast.points import Point
 from outlast.settings import Settings
 from tests.dependencies import missing
 from tests.faults import outages
-from tests.faults.armed import STOPPED, arm
+from tests.faults.armed import STOPPED, arm, stopped
 from tests.faults.outages import LONG, OUTAGES, Begin, Redises
 from tests.fleet import Fleet
 from tests.integration.sessions import SLOW, cell, let_go, let_save, outputs, ran
@@ -36,7 +36,8 @@ from tests.observer import PATIENCE, NeverHappened, bodies
 
 #: Works, so that it does not stall, until the test lets it go on.
 BUSY = "import os\nwhile not os.path.exists('go'): pass\n"
-WORDS = " ".join(f"word{number}" for number in range(40))
+#: Whose last part comes long after the outage has begun.
+WORDS = " ".join(f"word{number}" for number in range(120))
 #: By the first word of the prompt.
 SCRIPTS: dict[str, list[Any]] = {
     "streams": [{"text": WORDS + cell(1, "print('one')"), "delay": 0.03}, "All done."],
@@ -76,19 +77,20 @@ def _saves(fleet: Fleet, session: str) -> None:
 def _ends(fleet: Fleet, session: str) -> None:
     arm(fleet.directory, Point.BEFORE_SESSION_FINISHED)
     fleet.enqueue(session, "ends")
-    _wait(lambda: (fleet.directory / STOPPED).exists())
+    _wait(lambda: stopped(fleet.directory))
 
 
 def _settles(fleet: Fleet, session: str) -> None:
     arm(fleet.directory, Point.ENDED)
     fleet.enqueue(session, "settles")
-    _wait(lambda: (fleet.directory / STOPPED).exists())
+    _wait(lambda: stopped(fleet.directory))
 
 
 def _resume(fleet: Fleet, session: str) -> None:
-    stopped = fleet.directory / STOPPED
-    psutil.Process(int(stopped.read_text())).resume()
-    stopped.unlink()
+    process = stopped(fleet.directory)
+    assert process is not None
+    process.resume()
+    (fleet.directory / STOPPED).unlink()
 
 
 MOMENTS = [
@@ -151,8 +153,8 @@ def test_an_outage_costs_a_session_nothing_but_time(
     asked = len(fleet.model.arrivals)
     moment.reached(fleet, session)
     worker = fleet.holder(session) if moment is not SETTLES else _stopped_worker(fleet)
-    said = len(_events(fleet, worker))
     with _held(fleet, worker) if moment is SETTLES else nullcontext():
+        said = len(_events(fleet, worker))
         before = fleet.log(session).read()
         end = begin(site)
         moment.proceed(fleet, session)
@@ -200,7 +202,7 @@ def test_a_slow_redis_makes_a_session_slow_and_nothing_else(fleet: Fleet, site: 
 
 def test_a_session_whose_time_is_up_during_an_outage_is_closed_after_it(fleet: Fleet, site: Redises) -> None:
     session = f"session-{next(_numbers)}"
-    fleet.enqueue(session, "runs", "max_seconds:=12")
+    fleet.enqueue(session, "runs", "max_seconds:=30")
     fleet.wait(session, lambda _, record: record.type == "cell.output")
     worker = fleet.holder(session)
     said = len(_events(fleet, worker))
@@ -209,7 +211,7 @@ def test_a_session_whose_time_is_up_during_an_outage_is_closed_after_it(fleet: F
     _wait(lambda: _reasons(_events(fleet, worker)[said:], "child"))
     end()
     state = fleet.finished(session)
-    assert state.closed is not None and "used up its 12 seconds" in state.closed.reason and state.attempt == 1
+    assert state.closed is not None and "used up its 30 seconds" in state.closed.reason and state.attempt == 1
     assert fleet.job_status(session, "failed")
 
 
@@ -312,9 +314,9 @@ def _stopped_worker(fleet: Fleet) -> str:
 
 
 @contextmanager
-def _held(fleet: Fleet, stopped: str) -> Iterator[None]:
+def _held(fleet: Fleet, worker: str) -> Iterator[None]:
     """Nobody takes over from a worker that the test has stopped, however long it takes until it goes on."""
-    others = [psutil.Process(process.pid) for name, process in fleet.workers.items() if name != stopped]
+    others = [psutil.Process(process.pid) for name, process in fleet.workers.items() if name != worker]
     for other in others:
         other.suspend()
     try:

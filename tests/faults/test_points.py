@@ -16,7 +16,7 @@ import pytest
 from outlast.log.records import BODIES
 from outlast.points import Point
 from tests.faults.armed import arm
-from tests.faults.crashes import VICTIMS, kill_there, replace, reset, stopped, went_on
+from tests.faults.crashes import VICTIMS, kill_there, replace, reset, wait_for_stopped, went_on
 from tests.fleet import Fleet, kill
 from tests.integration.sessions import GATE, SLOWLY, cell, let_go, outputs
 
@@ -42,6 +42,8 @@ SCRIPTS: dict[str, list[Any]] = {
     "waits": [cell(1, "print('one')"), "All done."],
     "long": [*(cell(number, "print('many words ' * 400)") for number in range(1, 8)), "All done."],
 }
+#: The first reply stays where it is, longer than it takes until its first part is logged.
+STALL = {"kind": "stall", "after": 25, "reply": 0}
 Arm = Callable[[], None]
 Course = Callable[[Fleet, str, Arm], None]
 
@@ -72,7 +74,7 @@ def _again(fleet: Fleet, session: str, armed: Arm) -> None:
 
 def _cut(fleet: Fleet, session: str, armed: Arm) -> None:
     """The attempt after a death in a reply that cannot be continued."""
-    fleet.model.control(continues=False)
+    fleet.model.control(STALL, continues=False)
     fleet.enqueue(session, "cut")
     fleet.wait(session, lambda state, record: record.type == "reply.delta")
     armed()
@@ -188,5 +190,5 @@ def test_a_kill_costs_nothing_that_was_completed(
     reset(fleet)
     session, asked = re.sub(r"\W+", "-", f"{course.__name__}-{point}-{victim}").strip("-_"), len(fleet.model.arrivals)
     course(fleet, session, lambda: arm(fleet.directory, point))
-    kill_there(fleet, victim, stopped(fleet))
+    kill_there(fleet, victim, wait_for_stopped(fleet))
     went_on(fleet, session, said, asked)

@@ -36,6 +36,7 @@ def fleet(tmp_path: Path, kernel_python: Path) -> Iterator[Fleet]:
         yield fleet
 
 
+@pytest.mark.timeout(600)
 def test_a_session_goes_on_from_every_prefix_of_its_log(fleet: Fleet, tmp_path: Path) -> None:
     fleet.enqueue("job")
     whole = fleet.finished("job")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -43,7 +43,7 @@ def _signalled(chosen: slice) -> Cut:
 
         def go_on() -> None:
             for process in tree[chosen]:
-                if process.is_running():
+                with suppress(psutil.NoSuchProcess):
                     process.resume()
 
         return go_on
