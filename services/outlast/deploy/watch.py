@@ -65,9 +65,10 @@ def until_ready(
     restarts = {id: container.restarts for id, container in before.items()}
     with events(stack, project) as happened:
         while True:
+            # Before the look: what it shows is then from after the end.
+            over = starting is None or starting.poll() is not None
             containers = [it for it in stack.containers(project) if it.service in services]
             display.show(services, containers)
-            over = starting is None or starting.poll() is not None
             for container in containers:
                 _demand(container, restarts, unhealthy, settled=over or container.id not in before)
             if over:

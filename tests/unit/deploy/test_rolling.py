@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
-from outlast.deploy import sessions, up
+from outlast.deploy import sessions, up, watch
+from outlast.deploy.progress import Display
+from outlast.deploy.stack import SERVICES, Container, Stack
 from tests.unit.deploy.conftest import Done
 from tests.unit.deploy.stand_in import Host, container
 
@@ -55,8 +62,9 @@ def test_a_session_that_is_still_in_the_attempt_before_has_not_gone_on(
     host.answer("docker restart worker1")
     host.answer("docker restart redis1")
     asked(host, before={"sales": 1}, after={"sales": ("running", 1)})
-    monkeypatch.setattr(sessions, "GOES_ON_SECONDS", 1.0)
-    done = run("restart", "worker")
+    with monkeypatch.context() as impatient:
+        impatient.setattr(sessions, "GOES_ON_SECONDS", 1.0)
+        done = run("restart", "worker")
     assert done.code == 1 and "Session sales has not gone on within 1 s; nothing of it is lost" in done.err
     # It need not open another attempt when Redis is restarted.
     asked(host, before={"sales": 1}, after={"sales": ("running", 1)})
@@ -85,6 +93,25 @@ def test_a_session_that_nobody_may_take_is_named_with_the_cause(host: Host, run:
         "Session sales was handed back and waits, for the workers were told to take no jobs: "
         "docker compose exec worker rq resume lets them.\n"
     )
+
+
+def test_a_container_that_is_started_while_it_is_looked_at_has_not_ended(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host.runs()
+    stack = Stack(host.directory, dict(os.environ))
+    running = stack.containers("outlast")
+    looks = iter([[replace(it, status="exited") for it in running], running])
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as restart:
+
+        def look(*_: object) -> list[Container]:
+            if restart.poll() is None:
+                restart.communicate(b"\n")
+            return next(looks)
+
+        monkeypatch.setattr(Stack, "containers", look)
+        before = {it.id: it for it in running}
+        assert watch.until_ready(stack, "outlast", SERVICES, before, Display(io.StringIO()), restart) == running
 
 
 def test_sessions_that_could_not_be_asked_for_are_not_taken_for_none(host: Host, run: Run) -> None:
