@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import re
-import socket
 import struct
 import sys
 from collections.abc import Mapping
@@ -14,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.ports import free_port
 
 ROOT = Path(__file__).parents[3]
 
@@ -79,9 +80,7 @@ class Host:
         for name in ours:
             (self.directory / name).symlink_to(ROOT / name)
         self.install("docker")
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            self.port = int(probe.getsockname()[1])
+        self.port = free_port()
         self.answers: dict[str, Any] = {}
         self.info: dict[str, Any] = {
             "ServerVersion": "28.2.2", "MemTotal": 64 << 30, "NCPU": 8, "DockerRootDir": str(directory),

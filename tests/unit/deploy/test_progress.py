@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from outlast.deploy import stack
+from outlast.deploy import progress, stack
 from outlast.deploy.progress import Display, _cut, state
 from outlast.deploy.stack import Container
 from tests.unit.deploy.stand_in import container
@@ -17,6 +18,11 @@ from tests.unit.deploy.stand_in import container
 class Terminal(io.StringIO):
     def isatty(self) -> bool:
         return True
+
+
+@pytest.fixture(autouse=True)
+def _no_time_passes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(progress, "time", SimpleNamespace(monotonic=lambda: 7.0))
 
 
 def one(service: str = "redis", **changes: Any) -> Container:
