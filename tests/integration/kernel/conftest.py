@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
-import threading
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,6 +17,8 @@ from outlast.kernel.results import CellResult
 from outlast.kernel.workspace import Workspace
 from outlast.settings import Settings
 from outlast.stop import StopSignal
+
+_numbers = itertools.count()
 
 
 class Session:
@@ -81,7 +83,7 @@ def new_session(settings: Settings) -> Iterator[NewSession]:
     sessions: list[Session] = []
 
     def make(name: str = "", **changed: Any) -> Session:
-        sessions.append(Session(replace(settings, **changed), name or f"own-{threading.get_ident()}-{id(sessions)}"))
+        sessions.append(Session(replace(settings, **changed), name or f"own-{next(_numbers)}"))
         return sessions[-1]
 
     yield make

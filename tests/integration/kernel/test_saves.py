@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import threading
 from collections.abc import Callable, Iterator
@@ -23,6 +24,8 @@ from outlast.stop import StopSignal
 from tests.integration.kernel.conftest import NewSession
 from tests.integration.sessions import SLOW
 from tests.unit.log.story import reply
+
+_numbers = itertools.count()
 
 
 class Slow:
@@ -63,7 +66,7 @@ def slow(settings: Settings) -> Iterator[Callable[..., Slow]]:
     made: list[Slow] = []
 
     def make(**changed: Any) -> Slow:
-        made.append(Slow(Settings(**{**vars_of(settings), **changed}), f"slow-{os.getpid()}-{id(made)}"))
+        made.append(Slow(Settings(**{**vars_of(settings), **changed}), f"slow-{os.getpid()}-{next(_numbers)}"))
         return made[-1]
 
     yield make
