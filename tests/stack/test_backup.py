@@ -79,13 +79,14 @@ def test_a_fourth_container_makes_them_where_an_interval_is_set_and_goes_with_it
         (name / "manifest.jsonl").unlink()  # So it is no backup any more, and the next is due.
     stack.make("up", "BACKUP_EVERY=1h")
     deadline = time.monotonic() + PATIENCE
-    while not list(place.glob("*Z/manifest.jsonl")):
+    logs = ("--profile", "backup", "logs", "--no-log-prefix", "backup")
+    while "backup.made" not in (said := stack.compose(*logs).stdout):
         if time.monotonic() > deadline:
-            raise NeverHappened(stack.compose("--profile", "backup", "logs", "backup").stdout)
+            raise NeverHappened(said)
         time.sleep(0.1)
+    assert list(place.glob("*Z/manifest.jsonl"))
     [container] = stack.compose("--profile", "backup", "ps", "--quiet", "backup").stdout.split()
     assert stack.inspect(container)["State"]["Health"]["Status"] == "healthy"
-    said = stack.compose("--profile", "backup", "logs", "--no-log-prefix", "backup").stdout.splitlines()
-    assert [json.loads(line)["event"] for line in said] == ["backup.made"]
+    assert [json.loads(line)["event"] for line in said.splitlines()] == ["backup.made"]
     stack.make("up")
     assert not stack.compose("--profile", "backup", "ps", "--all", "--quiet", "backup").stdout

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from demo.generate import generate
+from tests.observer import PATIENCE
 from tests.stack.stack import Stack
 
 
@@ -20,6 +23,16 @@ def sums_by_region(path: Path) -> dict[str, float]:
                 with suppress(ValueError):
                     totals[row["region"]] = totals.get(row["region"], 0.0) + float(row["sales"])
     return totals
+
+
+def until_suspended(stack: Stack) -> None:
+    """Until every worker has seen it: one that has not would still take a job."""
+    until, found = time.monotonic() + PATIENCE, set[Any]()
+    while found != {b"suspended"}:
+        assert time.monotonic() < until, found
+        workers: Any = stack.connection.smembers("rq:workers")
+        found = {stack.connection.hget(worker, "state") for worker in workers}
+        time.sleep(0.05)
 
 
 def test_the_csv_job_finishes_and_its_files_can_be_fetched(stack: Stack, tmp_path: Path) -> None:
@@ -53,8 +66,10 @@ def test_the_line_that_make_up_prints_enqueues_from_within_the_container(stack: 
 def test_the_stock_commands_of_rq_work_from_the_host(stack: Stack) -> None:
     stack.rq("suspend")
     try:
+        until_suspended(stack)
         stack.enqueue("waits", "hello")
-        assert "1 jobs" in stack.rq("info", "--raw").stdout or "waits" in stack.outlast("list").stdout
+        listed = [json.loads(line) for line in stack.outlast("list").stdout.splitlines()]
+        assert [row["state"] for row in listed if row["session"] == "waits"] == ["queued"]
     finally:
         stack.rq("resume")
     assert stack.finished("waits").closed is not None

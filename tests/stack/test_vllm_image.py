@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -62,6 +63,8 @@ class Server:
 
     def wait_healthy(self) -> None:
         """Until the health check says so; a container that ends before fails the test with its log."""
+        while (state := self.state())["Restarting"] or not state["Pid"]:  # Docker is about to start it again.
+            time.sleep(0.1)
         asked = docker("exec", self.name, "sh", "-c", "until python -m launcher.health; do sleep 1; done", check=False)
         assert asked.returncode == 0, self.log()
 
