@@ -18,6 +18,8 @@ PACKAGE = Path(__file__).parents[3] / "services/outlast/kernel/state"
 _program = Path(__file__).with_name("kernel_process.py")
 #: A net for a kernel that hangs: far above what any list of steps takes.
 _hung_seconds = 60
+#: The same where it may first import large libraries, and compile them.
+_importing_seconds = 170
 
 
 def _environment() -> dict[str, str]:
@@ -47,7 +49,7 @@ class Nursery:
         """How the kernel ended and what came of its steps."""
         self.start()
         if not self._ready:
-            self._answer()
+            self._answer(_importing_seconds)
             self._ready = True
         assert self._process is not None and self._process.stdin is not None
         request = {"steps": steps, "directory": str(directory), "patience": patience}
@@ -56,10 +58,10 @@ class Nursery:
         answer = self._answer()
         return answer["status"], answer["outcomes"]
 
-    def _answer(self) -> Any:
+    def _answer(self, patience: float = _hung_seconds) -> Any:
         process = self._process
         assert process is not None and process.stdout is not None
-        there, _, _ = select.select([process.stdout], [], [], _hung_seconds)
+        there, _, _ = select.select([process.stdout], [], [], patience)
         line = process.stdout.readline() if there else ""
         if not line:
             self.stop()
@@ -131,7 +133,7 @@ class Kernels:
             env={**_environment(), **self.environment},
             capture_output=True,
             text=True,
-            timeout=_hung_seconds,
+            timeout=_importing_seconds,
         )
         assert done.returncode in (0, -signal.SIGKILL), done.stderr
         return done.returncode, json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else []

@@ -9,18 +9,21 @@ import pytest
 
 from tests.unit.state.kernels import Kernels
 
+#: Seconds for a save of what never comes to an end, and the reason that is then given.
+SHORT = 2
+HANGS = f"longer than {SHORT} s"
 #: What an object does, and words of the reason that is then given for it.
 DEEDS = {
-    "sleeps for ever": ("import time; time.sleep(10**6)", "longer than 1 s"),
-    "loops for ever": ("while True: pass", "longer than 1 s"),
-    "waits for a lock that a thread holds": ("held.acquire()", "longer than 1 s"),
+    "sleeps for ever": ("import time; time.sleep(10**6)", HANGS),
+    "loops for ever": ("while True: pass", HANGS),
+    "waits for a lock that a thread holds": ("held.acquire()", HANGS),
     "blocks all signals": (
         "import signal, time; signal.pthread_sigmask(signal.SIG_BLOCK, range(1, 65)); time.sleep(10**6)",
-        "longer than 1 s",
+        HANGS,
     ),
     "swallows every exception": (
         "while True:\n            try: import time; time.sleep(10**6)\n            except BaseException: pass",
-        "longer than 1 s",
+        HANGS,
     ),
     "leaves": ("import os; os._exit(0)", "exit status 0"),
     "leaves with a status": ("import os; os._exit(3)", "exit status 3"),
@@ -28,7 +31,7 @@ DEEDS = {
     "aborts": ("import os; os.abort()", "SIGABRT"),
     "kills its process": ("import os; os.kill(os.getpid(), 9)", "killed"),
     "asks its process to end": ("import os; os.kill(os.getpid(), 15); import time; time.sleep(60)", "SIGTERM"),
-    "is called by an alarm": ("import signal; signal.alarm(1); import time; time.sleep(60)", "longer than 1 s|SIGALRM"),
+    "is called by an alarm": ("import signal; signal.alarm(1); import time; time.sleep(60)", f"{HANGS}|SIGALRM"),
     "calls itself without end": ("again = lambda: again(); again()", "nested|SIGSEGV|Recursion"),
     "wants all memory": ("bytes(10**15)", "MemoryError"),
     "raises what cannot be shown": ("raise type('E', (BaseException,), {'__str__': lambda e: 1 / 0})", "E"),
@@ -77,14 +80,15 @@ def test_what_harms_the_process_that_saves_is_named_and_left_out(
 ) -> None:
     kernels = warm_kernels()
     code, reason = DEEDS[deed]
+    deadline = SHORT if HANGS in reason else 10
     save = ["save", str(kernels.checkpoints)]
     _, _, _, saved, _, again = kernels.run(
         ["cell", BEFORE],
         ["cell", made.format(deed=code)],
         ["cell", AFTER],
-        [*save, 1, {"deadline": 1}],
+        [*save, 1, {"deadline": deadline}],
         ["cell", "more = 1; bad = 5"],
-        [*save, 2, {"deadline": 1}],
+        [*save, 2],
     )
     assert (saved["error"], saved["printed"]) == ("", "")
     assert saved["missing"].keys() == {"held", "bad"}
