@@ -31,7 +31,7 @@ def until_suspended(stack: Stack) -> None:
     while found != {b"suspended"}:
         assert time.monotonic() < until, found
         workers: Any = stack.connection.smembers("rq:workers")
-        found = {stack.connection.hget(worker, "state") for worker in workers}
+        found = {stack.connection.hget(worker, "state") for worker in workers} - {None}
         time.sleep(0.05)
 
 
@@ -67,6 +67,7 @@ def test_the_stock_commands_of_rq_work_from_the_host(stack: Stack) -> None:
     stack.rq("suspend")
     try:
         until_suspended(stack)
+        assert "suspended" in stack.rq("info").stdout
         stack.enqueue("waits", "hello")
         listed = [json.loads(line) for line in stack.outlast("list").stdout.splitlines()]
         assert [row["state"] for row in listed if row["session"] == "waits"] == ["queued"]
