@@ -63,7 +63,7 @@ class Server:
 
     def wait_healthy(self) -> None:
         """Until the health check says so; a container that ends before fails the test with its log."""
-        while (state := self.state())["Restarting"] or not state["Pid"]:  # Docker is about to start it again.
+        while self.state()["Restarting"]:  # Docker is about to start it again.
             time.sleep(0.1)
         asked = docker("exec", self.name, "sh", "-c", "until python -m launcher.health; do sleep 1; done", check=False)
         assert asked.returncode == 0, self.log()
