@@ -140,7 +140,8 @@ class Exchanges:
                 self.receive(exchange)  # Its last output has arrived already.
                 raise
             for event in events:
-                if event["event"] == "over" and exchange.output is not None and not exchange.breach:
+                # Said just as its cell ended by itself, it is no business of the next one.
+                if event["event"] == "over" and event["turn"] == self._guard.turn and not exchange.breach:
                     self._interrupt(exchange, Cause("disk", f"The cell was stopped: {event['reason']}."), now)
             self.wait(None if exchange.stop_at < math.inf else stop, min(moment, exchange.next_look(now)))
 

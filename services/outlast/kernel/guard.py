@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..settings import Settings
-from . import launch, processes
+from . import launch, processes, warden
 from .confine import plan, shares
 from .lock import Lock
 from .sandbox.identity import kill_all
@@ -87,6 +87,8 @@ class Guard:
         finally:
             os.close(beat_read)
             os.close(status_write)
+        #: As the guardian counts it.
+        self.turn = 0
         self._unread = b""
         self._is_closed = False
         self._closing = threading.Event()
@@ -123,11 +125,13 @@ class Guard:
 
     def cell_begins(self) -> None:
         """Have what the session uses watched until `cell_ends`."""
-        self._tell(b"b")
+        if self._tell(b"b"):
+            self.turn = warden.begun(self.turn)
 
     def cell_ends(self) -> None:
         """No cell runs any more."""
-        self._tell(b"e")
+        if self._tell(b"e"):
+            self.turn = warden.ended(self.turn)
 
     def interrupt(self) -> None:
         """Have the cell interrupted (SIGINT to the kernel's process group)."""
@@ -168,9 +172,10 @@ class Guard:
         while not self._closing.wait(every):
             self._tell(b".")
 
-    def _tell(self, byte: bytes) -> None:
+    def _tell(self, byte: bytes) -> bool:
         if self._is_closed and byte != b"k":
-            return
+            return False
         # A full pipe belongs to a guardian that is stopped, a broken one to a guardian that is gone.
         with contextlib.suppress(BlockingIOError, BrokenPipeError):
-            os.write(self._beat, byte)
+            return os.write(self._beat, byte) == 1
+        return False

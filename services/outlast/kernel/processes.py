@@ -12,6 +12,9 @@ import signal
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+#: Flag of a process that is about to end (Linux's PF_EXITING).
+_EXITING = 0x4
+
 
 class Work(NamedTuple):
     """What a tree has done since its start: processor time in clock ticks, and bytes read and written."""
@@ -44,7 +47,7 @@ def pids() -> Iterator[int]:
 def stat_fields(pid: int) -> list[bytes]:
     """Those of /proc/<pid>/stat from the state on; empty if it is gone.
 
-    [0] state, [1] parent, [11:15] times, [17] threads.
+    [0] state, [1] parent, [6] flags, [11:15] times, [17] threads.
     """
     # The program's name is in brackets and may hold anything, brackets and spaces too.
     return read_bytes(f"/proc/{pid}/stat").rpartition(b")")[2].split()
@@ -53,6 +56,12 @@ def stat_fields(pid: int) -> list[bytes]:
 def is_dead(fields: list[bytes]) -> bool:
     """Whether nothing of a process runs any more. One whose first thread has ended looks like a zombie, and goes on."""
     return fields[0] in (b"Z", b"X") and (len(fields) < 18 or int(fields[17]) <= 1)
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a process is gone, or on its way: Linux shows nothing of it any more to whoever is not root."""
+    fields = stat_fields(pid)
+    return not fields or is_dead(fields) or (int(fields[17]) <= 1 and bool(int(fields[6]) & _EXITING))
 
 
 def open_to_look(pid: int) -> str:

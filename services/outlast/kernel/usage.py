@@ -135,7 +135,7 @@ def held(pids: Iterable[int]) -> Held:
                     elif stat.S_ISFIFO(facts.st_mode):
                         pipes.add(facts.st_ino)
         except PermissionError:
-            hides = True
+            hides = hides or not processes.has_ended(pid)
         except OSError:
             continue
     in_pipes = min(len(pipes) * _PIPE, _PIPES) + len(pipes) * _SMALL_PIPE

@@ -71,21 +71,30 @@ class Limits:
     terminals: int = 0
 
 
+def begun(turn: int) -> int:
+    """The turn once a cell has begun. Turns are counted from 0, in which none has; those of cells are odd."""
+    return turn | 1
+
+
+def ended(turn: int) -> int:
+    """The turn once no cell runs."""
+    return turn + (turn & 1)
+
+
 class Warden:
-    """One session's. `over(reason, in_cell)` is called from a thread, once a turn at most; `full()` from another."""
+    """One session's. `over(reason, turn)` is called from a thread, once a turn at most; `full()` from another."""
 
     def __init__(
         self,
         root: str,
         identity: Identity | None,
         limits: Limits,
-        over: Callable[[str, bool], None],
+        over: Callable[[str, int], None],
         full: Callable[[], None],
         kernel: int = 0,
     ) -> None:
         self._root, self._identity, self._limits, self._over, self._full = root, identity, limits, over, full
         self._kernel = kernel
-        #: Odd while a cell runs.
         self._turn = 0
         self._is_ended = False
         self._is_first = False
@@ -104,13 +113,13 @@ class Warden:
 
     def cell_begins(self) -> None:
         """A cell runs from now on."""
-        self._turn |= 1
+        self._turn = begun(self._turn)
         self._place_kernel()
         self._wake()
 
     def cell_ends(self) -> None:
         """None runs."""
-        self._turn += self._turn & 1
+        self._turn = ended(self._turn)
         self._place_kernel()
         self._wake()
 
@@ -148,7 +157,7 @@ class Warden:
                 reason = self.judge(begun_with, self._look(), in_cell=bool(turn & 1), lost=at_first[0] - now[0])
                 if reason and turn == self._turn:
                     told = True
-                    self._over(reason, bool(turn & 1))
+                    self._over(reason, turn)
                 next_look = time.monotonic() + max(_DISK, _REST * (time.monotonic() - began))
             self._pause(wake)
 

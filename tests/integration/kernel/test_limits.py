@@ -35,7 +35,7 @@ def test_a_cell_over_its_time_is_interrupted_and_the_next_has_only_its_own_outpu
 
 
 def test_an_interrupt_reaches_the_children_of_a_cell(shared: Session) -> None:
-    result = shared.run("import subprocess\nsubprocess.run('sleep 1000; echo no', shell=True)", timeout=0.5)
+    result = shared.run("import subprocess\nsubprocess.run('sleep 1000; echo no', shell=True)", timeout=2.0)
     assert result.status == "timeout" and "KeyboardInterrupt" in result.output
 
 
@@ -43,14 +43,14 @@ def test_an_interrupt_reaches_the_children_of_a_cell(shared: Session) -> None:
 def test_a_cell_that_does_nothing_is_stopped_and_the_model_is_told_why(
     shared: Session, code: str, language: str
 ) -> None:
-    result = shared.run(code, language, stall=0.5)
+    result = shared.run(code, language, stall=2.0)
     assert result.status == "timeout"
-    assert "for 0.5 s it printed nothing and used neither the processor nor the disk" in result.output
+    assert "for 2 s it printed nothing and used neither the processor nor the disk" in result.output
 
 
 def test_a_cell_that_works_in_silence_has_not_stalled(shared: Session) -> None:
-    code = "import time\nend = time.process_time() + 1.2\nwhile time.process_time() < end: pass\nprint('done')"
-    assert shared.run(code, stall=1.0).output == "done\n"
+    code = "import time\nend = time.monotonic() + 5\nwhile time.monotonic() < end: pass\nprint('done')"
+    assert shared.run(code, stall=4.0).output == "done\n"
 
 
 def test_time_in_which_nobody_could_log_the_output_of_a_cell_counts_towards_no_limit(shared: Session) -> None:
@@ -76,6 +76,16 @@ def test_nor_does_it_count_as_not_reacting_to_an_interrupt(shared: Session, monk
     )
     result = shared.run(code, timeout=2.0, on_output=as_if_redis_were_away)
     assert result.status == "timeout" and "stopping" in result.output
+
+
+def test_what_is_said_of_a_cell_just_as_it_ends_stops_no_other(new_session: NewSession) -> None:
+    session = new_session().ready()
+    session.run("x = 1")
+    guard = session.kernel._guard
+    told, said = guard.events, [[{"event": "over", "reason": "its files take too much", "turn": guard.turn - 1}]]
+    guard.events = lambda: [*(said.pop() if said else []), *told()]  # type: ignore[method-assign]  # a moment that no test can time
+    result = session.run("import time\ntime.sleep(0.5)\nprint(x)")
+    assert (result.status, result.output, said) == ("ok", "1\n", [])
 
 
 def test_a_cell_that_ignores_the_interrupt_is_killed(new_session: NewSession, monkeypatch: pytest.MonkeyPatch) -> None:

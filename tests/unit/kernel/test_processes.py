@@ -68,6 +68,19 @@ def test_files_that_no_directory_names_are_counted_and_what_hides_them_is_told_o
         assert in_a_child(steps) is True
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_a_process_that_has_ended_hides_nothing() -> None:
+    codecs.lookup("ascii")
+    with subprocess.Popen(["true"]) as process:
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+        def steps() -> bool:
+            become(SOMEBODY)
+            return held({process.pid}).hides
+
+        assert in_a_child(steps) is False
+
+
 def test_what_waits_in_pipes_and_sockets_counts() -> None:
     before, pipe = held({os.getpid()}).pipes, os.pipe()
     try:
@@ -95,6 +108,7 @@ def test_all_of_a_users_processes_end_at_once_and_whoever_asks_cannot_be_stopped
         "import os, signal, sys, time\n"
         f"os.setgroups([]); os.setresgid(*[{SOMEBODY.gid}] * 3); os.setresuid(*[{SOMEBODY.uid}] * 3)\n"
         "if sys.argv[1] == 'chain':\n"
+        "    print(flush=True)\n"
         "    end = time.monotonic() + 30\n"
         "    while time.monotonic() < end and os.fork() == 0: pass\n"
         "    os._exit(0)\n"
@@ -107,8 +121,10 @@ def test_all_of_a_users_processes_end_at_once_and_whoever_asks_cannot_be_stopped
         "            try: os.kill(pid, signal.SIGSTOP)\n"
         "            except OSError: pass\n"
     )
-    with subprocess.Popen([sys.executable, "-c", code, "stop"], stdout=subprocess.PIPE) as stopper:
-        assert stopper.stdout is not None and stopper.stdout.readline()
-        with subprocess.Popen([sys.executable, "-c", code, "chain"]):
+    # First the chain, which the other would stop before it has begun.
+    with subprocess.Popen([sys.executable, "-c", code, "chain"], stdout=subprocess.PIPE) as chain:
+        assert chain.stdout is not None and chain.stdout.readline()
+        with subprocess.Popen([sys.executable, "-c", code, "stop"], stdout=subprocess.PIPE) as stopper:
+            assert stopper.stdout is not None and stopper.stdout.readline()
             kill_all(SOMEBODY)
             assert processes_of(SOMEBODY) == []

@@ -20,7 +20,7 @@ MIB = 1024**2
 #: The warden lets pass so much more than the limit, for what removing needs.
 SLACK = 16 * MIB
 
-Said = queue.SimpleQueue[tuple[str, bool]]
+Said = queue.SimpleQueue[tuple[str, int]]
 Start = Callable[[Limits], Warden]
 
 
@@ -48,7 +48,7 @@ def never() -> None:
     raise AssertionError("memory is not short here")
 
 
-def write_until_told(directory: Path, said: Said) -> tuple[str, bool]:
+def write_until_told(directory: Path, said: Said) -> tuple[str, int]:
     """Write more and more: the first look at a turn may come after the first file."""
     for number in range(10):
         (directory / f"large-{number}").write_bytes(b"x" * 2 * SLACK)
@@ -59,23 +59,23 @@ def write_until_told(directory: Path, said: Said) -> tuple[str, bool]:
 
 def test_a_cell_that_writes_too_much_is_named(tmp_path: Path, start: Start, said: Said) -> None:
     start(Limits(disk=MIB, files=0, memory=0)).cell_begins()
-    reason, in_cell = write_until_told(tmp_path, said)
-    assert "its files take" in reason and "and a session may have 1.0 MiB" in reason and in_cell
+    reason, turn = write_until_told(tmp_path, said)
+    assert "its files take" in reason and "and a session may have 1.0 MiB" in reason and turn == 1
 
 
 def test_what_is_left_running_is_named_between_cells(tmp_path: Path, start: Start, said: Said) -> None:
     warden = start(Limits(disk=MIB, files=0, memory=0, state=MIB))
     warden.cell_begins()
     warden.cell_ends()
-    reason, in_cell = write_until_told(tmp_path, said)
-    assert "its files take" in reason and not in_cell
+    reason, turn = write_until_told(tmp_path, said)
+    assert "its files take" in reason and turn == 2
 
 
 def test_each_turn_is_told_of_once(tmp_path: Path, start: Start, said: Said) -> None:
     warden = start(Limits(disk=MIB, files=0, memory=0))
-    for _ in range(2):
+    for turn in (1, 3):
         warden.cell_begins()
-        assert write_until_told(tmp_path, said)[1]
+        assert write_until_told(tmp_path, said)[1] == turn
         warden.cell_ends()
         for file in tmp_path.iterdir():
             file.unlink()
@@ -87,7 +87,7 @@ def test_whoever_runs_a_cell_goes_before_those_who_wait(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "100"]) as kernel:
         place = Path(f"/proc/{kernel.pid}/oom_score_adj")
         limits = Limits(disk=0, files=0, memory=1 << 50)
-        warden = Warden(str(tmp_path), None, limits, lambda reason, in_cell: None, never, kernel.pid)
+        warden = Warden(str(tmp_path), None, limits, lambda reason, turn: None, never, kernel.pid)
         warden.cell_begins()
         assert int(place.read_text()) == min(999, own + launch.BUSY)
         warden.cell_ends()
@@ -97,7 +97,7 @@ def test_whoever_runs_a_cell_goes_before_those_who_wait(tmp_path: Path) -> None:
 
 def test_a_session_over_its_limit_may_go_on_as_long_as_it_adds_nothing() -> None:
     limits = Limits(disk=MIB, files=10, memory=0, state=4 * SLACK)
-    warden = Warden("/", None, limits, lambda reason, in_cell: None, never)
+    warden = Warden("/", None, limits, lambda reason, turn: None, never)
     over = Use(bytes=SLACK, files=500)
     assert warden.judge(over, over, in_cell=True) == ""
     assert warden.judge(over, Use(bytes=2 * SLACK, files=600), in_cell=True) == ""
@@ -110,7 +110,7 @@ def test_a_session_over_its_limit_may_go_on_as_long_as_it_adds_nothing() -> None
 
 
 def test_terminals_are_counted(tmp_path: Path) -> None:
-    warden = Warden("/", None, Limits(disk=0, files=0, memory=0, terminals=2), lambda reason, in_cell: None, never)
+    warden = Warden("/", None, Limits(disk=0, files=0, memory=0, terminals=2), lambda reason, turn: None, never)
     assert warden.judge(Use(), Use(terminals=2), in_cell=True) == ""
     assert "3 pseudo-terminals" in warden.judge(Use(), Use(terminals=3), in_cell=True)
     mine = Identity(os.getuid())
