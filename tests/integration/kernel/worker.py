@@ -21,7 +21,7 @@ def main() -> None:
     stop = StopSignal()
     kernel = Kernel.launch(Workspace.open(settings, session), settings, session=session)
     kernel.ready(stop)
-    result = kernel.run("python", code, cell=1, stop=stop, on_output=print, cell_timeout=0, cell_stall=0)
+    result = kernel.run("python", code, cell=1, stop=stop, on_output=lambda _: None, cell_timeout=0, cell_stall=0)
     print(json.dumps({"pids": [kernel.guardian_pid, kernel.kernel_pid], "output": result.output}), flush=True)
     signal.pause()
 

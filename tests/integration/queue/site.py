@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Self
 
@@ -48,7 +49,8 @@ class Site:
     def __exit__(self, *_: object) -> None:
         for worker in self.workers:
             for process in self._tree(worker.pid):
-                process.kill()
+                with suppress(psutil.NoSuchProcess):
+                    process.kill()
             worker.wait()
             assert worker.stderr is not None
             worker.stderr.close()
@@ -211,8 +213,10 @@ class Site:
 
     def kill(self, worker: subprocess.Popen[str], *children: int) -> None:
         """SIGKILL a worker and children of it at once."""
-        for pid in (worker.pid, *children):
-            os.kill(pid, signal.SIGKILL)
+        os.kill(worker.pid, signal.SIGKILL)
+        for child in children:
+            with suppress(ProcessLookupError):  # It dies with its worker.
+                os.kill(child, signal.SIGKILL)
         worker.wait()
 
 

@@ -220,7 +220,7 @@ print("WORKS")
 (sleep 0.5; echo later >later) &
 nohup sh -c 'sleep 0.5; echo nohup >nohup-later' >/dev/null 2>&1 &
 setsid sh -c 'sleep 0.5; echo setsid >setsid-later' &
-sleep 1.5
+for i in $(seq 200); do [ -s later ] && [ -s nohup-later ] && [ -s setsid-later ] && break; sleep 0.1; done
 cat later nohup-later setsid-later >/dev/null && echo WORKS
 """,
         Group.PERSISTENCE,

@@ -34,8 +34,10 @@ _LISTEN = r"""
 before = os.path.getsize("beat")
 time.sleep(1.5)
 keep("beats", os.path.getsize("beat") - before)
-mine = [pid for pid in os.listdir("/proc") if pid.isdigit() and os.stat(f"/proc/{pid}").st_uid == os.getuid()]
-keep("processes", [pid for pid in mine if os.getuid() and int(fields(pid)[3]) != os.getsid(0)])
+def is_mine(pid):
+    facts = attempt(os.stat, f"/proc/{pid}")
+    return facts and facts.st_uid == os.getuid() and int(fields(pid)[3]) != os.getsid(0)
+keep("processes", [pid for pid in os.listdir("/proc") if pid.isdigit() and os.getuid() and is_mine(pid)])
 verdict()
 """
 
@@ -70,7 +72,7 @@ setsid --fork bash -c "$loop" </dev/null >/dev/null 2>&1
 env -i setsid --fork bash -c "PATH=/usr/bin; $loop" </dev/null >/dev/null 2>&1
 coproc bash -c "$loop"
 (bash -c "exec -a '[kworker/0:1]' bash -c '${loop//\\'/}'" </dev/null >/dev/null 2>&1 &)
-sleep 1
+for i in $(seq 200); do [ -s beat ] && break; sleep 0.1; done
 [ -s beat ]
 """,
         language="shell",

@@ -36,9 +36,8 @@ for pid in targets:
         blow("the priority of a group", lambda: os.setpriority(os.PRIO_PGRP, group, 19), pid)
 for user in {os.stat(f"/proc/{pid}").st_uid for pid in targets if os.path.exists(f"/proc/{pid}")} - {0, os.getuid()}:
     blow(f"the priority of all of user {user}", lambda: os.setpriority(os.PRIO_USER, user, 19), targets[0])
-for each, kind in [(pid, 1) for pid in targets] + [(int(fields(pid)[2]),
-                                                    2) for pid in targets if fields(pid)[2] != b"0"]:
-    if each != os.getpgrp():
+for each, kind in [(pid, 1) for pid in targets] + [(int(fields(pid)[2]), 2) for pid in targets]:
+    if each not in (0, os.getpgrp()):
         blow("a place behind all others at the disk", lambda: call("ioprio_set", kind, each, 3 << 13), targets[0])
 line = ["renice", "-n", "19", "-p", *map(str, targets)]
 said = subprocess.run(line, capture_output=True, text=True).stdout

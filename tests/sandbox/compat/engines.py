@@ -170,7 +170,7 @@ finally:
     over.set(); watcher.join(); con.close()
 assert seen[0] > 0, "nothing was spilled"
 here = duckdb.connect("default_spill.duckdb")
-here.execute("SET memory_limit = '60MB'")
+here.execute("SET memory_limit = '60MB'"); here.execute("SET threads = 2")
 assert here.execute("SELECT count(DISTINCT hash(range)) FROM range(1000000)").fetchall()[0] == (1_000_000,)
 here.close()
 print("WORKS")

@@ -88,6 +88,7 @@ assert here == start
 assert _exit_code == 4
 print("WORKS")
 """,
+        terminals=True,
     ),
     Allowed(
         "magics: %timeit, %time, %%capture, %%writefile, %run, %%bash, %%prun, %who, %autoreload",
