@@ -241,6 +241,8 @@ print("WORKS")
 _ALLOWED_SHELL = r"""
 sleep 60 &
 sleeper=$!
+# A signal that comes while the child is bash yet may be lost to it.
+until [ "$(cat /proc/$sleeper/comm)" = sleep ]; do sleep 0.01; done
 kill -STOP $sleeper && kill -CONT $sleeper && kill $sleeper
 wait $sleeper
 [ $? = 143 ] || exit 1

@@ -64,6 +64,7 @@ set +e -u  # What the cells before have set still holds.
 for i in 1 2 3; do (sleep 0.2; echo $((i * i)) > job$i) & done
 wait; [ "$(cat job1 job2 job3 | tr '\n' ' ')" = "1 4 9 " ] || exit 1
 sleep 60 & slow=$!
+until [ "$(cat /proc/$slow/comm)" = sleep ]; do sleep 0.01; done  # What comes before may be lost to bash.
 kill -TERM $slow; wait $slow; [ $? = 143 ] || exit 2
 rm -f channel; mkfifo channel; (echo through > channel) & [ "$(cat channel)" = through ] || exit 3
 (trap 'echo cleaned > cleaned.txt' EXIT; exit 0); [ "$(cat cleaned.txt)" = cleaned ] || exit 4
