@@ -141,7 +141,7 @@ class Exchanges:
                 raise
             for event in events:
                 # Said just as its cell ended by itself, it is no business of the next one.
-                if event["event"] == "over" and event["turn"] == self._guard.turn and not exchange.breach:
+                if event["event"] == "over" and event["span"] == self._guard.span and not exchange.breach:
                     self._interrupt(exchange, Cause("disk", f"The cell was stopped: {event['reason']}."), now)
             self.wait(None if exchange.stop_at < math.inf else stop, min(moment, exchange.next_look(now)))
 

@@ -88,7 +88,7 @@ class Guard:
             os.close(beat_read)
             os.close(status_write)
         #: As the guardian counts it.
-        self.turn = 0
+        self.span = 0
         self._unread = b""
         self._is_closed = False
         self._closing = threading.Event()
@@ -126,12 +126,12 @@ class Guard:
     def cell_begins(self) -> None:
         """Have what the session uses watched until `cell_ends`."""
         if self._tell(b"b"):
-            self.turn = warden.begun(self.turn)
+            self.span = warden.begun(self.span)
 
     def cell_ends(self) -> None:
         """No cell runs any more."""
         if self._tell(b"e"):
-            self.turn = warden.ended(self.turn)
+            self.span = warden.ended(self.span)
 
     def interrupt(self) -> None:
         """Have the cell interrupted (SIGINT to the kernel's process group)."""

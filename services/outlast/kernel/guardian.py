@@ -27,7 +27,7 @@ kernel starts whatever the cells ask for. The guardian is outside the sandbox an
 
 Standard input: one byte a message: `.` heartbeat, `i` interrupt the cell (SIGINT to the kernel's process group),
 `b` a cell begins, `e` it has ended, `k` kill all. End of file means `k`. Standard output: one JSON object a line, its
-`event` one of `waiting`, `locked`, `started` (`pid`), `over` (`turn`, `reason`: the cell of this turn uses more of the
+`event` one of `waiting`, `locked`, `started` (`pid`), `over` (`span`, `reason`: the cell of this span uses more of the
 disk than it may), `failed` (`reason`), `lapsed` (no heartbeat came), `superseded` (a newer attempt asks for the lock),
 `exit` (`status`, `signal`, `memory`: whether it ran out, `share`: a session's part of it, `words`, `over`: why the
 guardian ended it between two cells). After the last four it ends.
@@ -175,10 +175,10 @@ class Guardian:
         )
         self._warden.start()
 
-    def _too_much(self, reason: str, turn: int) -> None:
+    def _too_much(self, reason: str, span: int) -> None:
         """Have the worker stop the cell; where none runs there is nobody to ask, and the kernel ends."""
-        if turn & 1:
-            self._say(event="over", reason=reason, turn=turn)
+        if span & 1:
+            self._say(event="over", reason=reason, span=span)
         else:
             self._over = reason
             self._kill_kernel()

@@ -1,10 +1,10 @@
 """Watches what one session uses of what all share: the disk, which has no quota, and memory. Standard library only.
 
 Theory of operation. It is two threads of the guardian, outside of the sandbox, and looks: it believes nothing that a
-session says. A session's time is a row of turns: a cell, what it does between two cells, the next cell.
+session says. A session's time is a row of spans: a cell, what it does between two cells, the next cell.
 
 - Disk. It adds up the session's directory, its files in shared memory, and those that are deleted and still open. Over
-  the session's limit, or when the volume is all but full and this turn has had a part in that, it says so (`over`): a
+  the session's limit, or when the volume is all but full and this span has had a part in that, it says so (`over`): a
   cell is stopped by the worker, and programs that a cell left running are ended with their kernel. What begins over the
   limit may run, for how else could anything be removed: it is over once it adds to that. Between two cells the
   checkpoint comes on top. A look takes its time on many files, so the next one comes after twenty times as long, or
@@ -71,18 +71,18 @@ class Limits:
     terminals: int = 0
 
 
-def begun(turn: int) -> int:
-    """The turn once a cell has begun. Turns are counted from 0, in which none has; those of cells are odd."""
-    return turn | 1
+def begun(span: int) -> int:
+    """The span once a cell has begun. Spans are counted from 0, in which none has; those of cells are odd."""
+    return span | 1
 
 
-def ended(turn: int) -> int:
-    """The turn once no cell runs."""
-    return turn + (turn & 1)
+def ended(span: int) -> int:
+    """The span once no cell runs."""
+    return span + (span & 1)
 
 
 class Warden:
-    """One session's. `over(reason, turn)` is called from a thread, once a turn at most; `full()` from another."""
+    """One session's. `over(reason, span)` is called from a thread, once a span at most; `full()` from another."""
 
     def __init__(
         self,
@@ -95,7 +95,7 @@ class Warden:
     ) -> None:
         self._root, self._identity, self._limits, self._over, self._full = root, identity, limits, over, full
         self._kernel = kernel
-        self._turn = 0
+        self._span = 0
         self._is_ended = False
         self._is_first = False
         loops = self._watch_disk, self._watch_memory
@@ -113,13 +113,13 @@ class Warden:
 
     def cell_begins(self) -> None:
         """A cell runs from now on."""
-        self._turn = begun(self._turn)
+        self._span = begun(self._span)
         self._place_kernel()
         self._wake()
 
     def cell_ends(self) -> None:
         """None runs."""
-        self._turn = ended(self._turn)
+        self._span = ended(self._span)
         self._place_kernel()
         self._wake()
 
@@ -135,7 +135,7 @@ class Warden:
             wake.set()
 
     def _pause(self, wake: threading.Event) -> None:
-        wake.wait(_BUSY if self._turn & 1 else _IDLE)
+        wake.wait(_BUSY if self._span & 1 else _IDLE)
         wake.clear()
 
     # -- the disk -------------------------------------------------------------------------------------------
@@ -143,21 +143,21 @@ class Warden:
     def _watch_disk(self, wake: threading.Event) -> None:
         if not self._limits.disk and not self._limits.files:
             return
-        turn, told, next_look = -1, False, 0.0
+        span, told, next_look = -1, False, 0.0
         begun_with, at_first, left = Use(), (0, 0), (0, 0)
         while not self._is_ended:
-            if turn != self._turn:
-                turn, told = self._turn, False
+            if span != self._span:
+                span, told = self._span, False
                 begun_with, next_look = self._look(), time.monotonic() + _DISK
                 at_first = left = self._free()
             now = self._free()
             is_less = any(less < before - before // 8 for before, less in zip(left, now, strict=True))
             if not told and (is_less or time.monotonic() >= next_look):
                 began, left = time.monotonic(), now
-                reason = self.judge(begun_with, self._look(), in_cell=bool(turn & 1), lost=at_first[0] - now[0])
-                if reason and turn == self._turn:
+                reason = self.judge(begun_with, self._look(), in_cell=bool(span & 1), lost=at_first[0] - now[0])
+                if reason and span == self._span:
                     told = True
-                    self._over(reason, turn)
+                    self._over(reason, span)
                 next_look = time.monotonic() + max(_DISK, _REST * (time.monotonic() - began))
             self._pause(wake)
 
@@ -176,7 +176,7 @@ class Warden:
     def judge(self, before: Use, now: Use, *, in_cell: bool, lost: int = 0) -> str:
         """Why this is too much, if it is.
 
-        `before` is what there was when the turn began, `lost` the bytes that the volume has lost since, to whomever.
+        `before` is what there was when the span began, `lost` the bytes that the volume has lost since, to whomever.
         """
         limits, grown = self._limits, now.bytes - before.bytes
         added = _SLACK if in_cell else _SLACK + limits.state
@@ -229,7 +229,7 @@ class Warden:
 
     def _place_kernel(self) -> None:
         if self._kernel and self._limits.memory and not self._is_first:
-            self._place({self._kernel}, _after_own(launch.BUSY if self._turn & 1 else launch.READY))
+            self._place({self._kernel}, _after_own(launch.BUSY if self._span & 1 else launch.READY))
 
     def _place(self, pids: set[int], place: int) -> None:
         # A process that hides from its own user belongs to root, as its files in /proc do.

@@ -82,7 +82,7 @@ def test_what_is_said_of_a_cell_just_as_it_ends_stops_no_other(new_session: NewS
     session = new_session().ready()
     session.run("x = 1")
     guard = session.kernel._guard
-    told, said = guard.events, [[{"event": "over", "reason": "its files take too much", "turn": guard.turn - 1}]]
+    told, said = guard.events, [[{"event": "over", "reason": "its files take too much", "span": guard.span - 1}]]
     guard.events = lambda: [*(said.pop() if said else []), *told()]  # type: ignore[method-assign]  # a moment that no test can time
     result = session.run("import time\ntime.sleep(0.5)\nprint(x)")
     assert (result.status, result.output, said) == ("ok", "1\n", [])

@@ -49,7 +49,7 @@ def never() -> None:
 
 
 def write_until_told(directory: Path, said: Said) -> tuple[str, int]:
-    """Write more and more: the first look at a turn may come after the first file."""
+    """Write more and more: the first look at a span may come after the first file."""
     for number in range(10):
         (directory / f"large-{number}").write_bytes(b"x" * 2 * SLACK)
         with suppress(queue.Empty):
@@ -59,23 +59,23 @@ def write_until_told(directory: Path, said: Said) -> tuple[str, int]:
 
 def test_a_cell_that_writes_too_much_is_named(tmp_path: Path, start: Start, said: Said) -> None:
     start(Limits(disk=MIB, files=0, memory=0)).cell_begins()
-    reason, turn = write_until_told(tmp_path, said)
-    assert "its files take" in reason and "and a session may have 1.0 MiB" in reason and turn == 1
+    reason, span = write_until_told(tmp_path, said)
+    assert "its files take" in reason and "and a session may have 1.0 MiB" in reason and span == 1
 
 
 def test_what_is_left_running_is_named_between_cells(tmp_path: Path, start: Start, said: Said) -> None:
     warden = start(Limits(disk=MIB, files=0, memory=0, state=MIB))
     warden.cell_begins()
     warden.cell_ends()
-    reason, turn = write_until_told(tmp_path, said)
-    assert "its files take" in reason and turn == 2
+    reason, span = write_until_told(tmp_path, said)
+    assert "its files take" in reason and span == 2
 
 
-def test_each_turn_is_told_of_once(tmp_path: Path, start: Start, said: Said) -> None:
+def test_each_span_is_told_of_once(tmp_path: Path, start: Start, said: Said) -> None:
     warden = start(Limits(disk=MIB, files=0, memory=0))
-    for turn in (1, 3):
+    for span in (1, 3):
         warden.cell_begins()
-        assert write_until_told(tmp_path, said)[1] == turn
+        assert write_until_told(tmp_path, said)[1] == span
         warden.cell_ends()
         for file in tmp_path.iterdir():
             file.unlink()
@@ -87,7 +87,7 @@ def test_whoever_runs_a_cell_goes_before_those_who_wait(tmp_path: Path) -> None:
     with subprocess.Popen(["sleep", "100"]) as kernel:
         place = Path(f"/proc/{kernel.pid}/oom_score_adj")
         limits = Limits(disk=0, files=0, memory=1 << 50)
-        warden = Warden(str(tmp_path), None, limits, lambda reason, turn: None, never, kernel.pid)
+        warden = Warden(str(tmp_path), None, limits, lambda reason, span: None, never, kernel.pid)
         warden.cell_begins()
         assert int(place.read_text()) == min(999, own + launch.BUSY)
         warden.cell_ends()
@@ -97,7 +97,7 @@ def test_whoever_runs_a_cell_goes_before_those_who_wait(tmp_path: Path) -> None:
 
 def test_a_session_over_its_limit_may_go_on_as_long_as_it_adds_nothing() -> None:
     limits = Limits(disk=MIB, files=10, memory=0, state=4 * SLACK)
-    warden = Warden("/", None, limits, lambda reason, turn: None, never)
+    warden = Warden("/", None, limits, lambda reason, span: None, never)
     over = Use(bytes=SLACK, files=500)
     assert warden.judge(over, over, in_cell=True) == ""
     assert warden.judge(over, Use(bytes=2 * SLACK, files=600), in_cell=True) == ""
@@ -110,7 +110,7 @@ def test_a_session_over_its_limit_may_go_on_as_long_as_it_adds_nothing() -> None
 
 
 def test_terminals_are_counted(tmp_path: Path) -> None:
-    warden = Warden("/", None, Limits(disk=0, files=0, memory=0, terminals=2), lambda reason, turn: None, never)
+    warden = Warden("/", None, Limits(disk=0, files=0, memory=0, terminals=2), lambda reason, span: None, never)
     assert warden.judge(Use(), Use(terminals=2), in_cell=True) == ""
     assert "3 pseudo-terminals" in warden.judge(Use(), Use(terminals=3), in_cell=True)
     mine = Identity(os.getuid())
